@@ -1,0 +1,207 @@
+"""The one way from a file, bytes or array to pixels, and the one way to resize them.
+
+Data sets, quality scores, prediction and explanation all start from what `read_image` returns:
+uint8 RGB of shape (H, W, 3), turned upright as the EXIF orientation says. 16-bit images keep their
+high byte, transparent pixels are laid over white, CMYK and palette images are converted, and of an
+animation the first frame is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from faceattr._validation import check_integer
+from faceattr.exceptions import ImageReadError, InvalidTypeError
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "ImageSource",
+    "UInt8Image",
+    "find_images",
+    "read_image",
+    "resize_image",
+]
+
+UInt8Image: TypeAlias = npt.NDArray[np.uint8]
+ImageSource: TypeAlias = str | Path | bytes | UInt8Image | Image.Image
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+"""Endings, in lower case, of the files that folder searches take for images."""
+
+MAX_PIXELS = 100_000_000
+"""Images of more pixels are refused before they are decoded (10,000 x 10,000)."""
+
+DECODE_VERSION = 1
+"""Raised whenever the same file would give other pixels; caches are keyed by it."""
+
+_WHITE = 255
+
+
+def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> UInt8Image:
+    """Read one image.
+
+    Parameters
+    ----------
+    source : path, bytes, PIL image or array
+        An array is uint8 RGB ``(H, W, 3)`` or gray ``(H, W)`` and is returned as RGB, not decoded.
+    max_pixels : int, default 100,000,000
+        Larger images are refused from their header alone.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (H, W, 3)
+        RGB, 0-255, contiguous.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is missing, empty, truncated, too large or no image.
+    InvalidTypeError
+        If `source` is none of the accepted types, or an array of another dtype or shape.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "PIL image", max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(bytes(source), "bytes", max_pixels)
+    if isinstance(source, str | Path):
+        return _decode(read_bytes(source), str(source), max_pixels)
+    raise InvalidTypeError(
+        "not an image",
+        argument="source",
+        expected="a path, bytes, a PIL image or a uint8 array (H, W, 3)",
+        found=type(source).__name__,
+    )
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return a file's bytes; ImageReadError where it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ImageReadError(f"the file cannot be opened ({reason})", rows=[str(path)]) from error
+
+
+def resize_image(image: UInt8Image, size: int) -> UInt8Image:
+    """Cut the largest centred square out of an image and scale it to ``size`` pixels a side.
+
+    Averaging over areas when it shrinks, cubic when it grows. An image that is square already is
+    only scaled; its proportions are never changed.
+
+    Parameters
+    ----------
+    image : numpy.ndarray of uint8, shape (H, W, 3)
+        Any size of at least one pixel.
+    size : int
+        Side length in pixels, from 1 to 4096.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (size, size, 3)
+    """
+    check_integer(size, "size", low=1, high=4096)
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side]
+    if side == size:
+        return np.ascontiguousarray(square)
+    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method), dtype=np.uint8)
+
+
+def find_images(folder: str | Path) -> list[Path]:
+    """List the image files below a folder, by their endings, sorted; hidden files are passed over."""
+    root = Path(folder)
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
+
+
+def _from_array(array: npt.NDArray[Any]) -> UInt8Image:
+    gray = array.ndim == 2
+    rgb = array.ndim == 3 and array.shape[2] == 3
+    if array.dtype != np.uint8 or not (gray or rgb) or array.size == 0:
+        raise InvalidTypeError(
+            "not an image",
+            argument="source",
+            expected="uint8 of shape (H, W, 3) in RGB, or (H, W)",
+            found=f"{array.dtype} of shape {array.shape}",
+            hint="for floats in 0-1: (image * 255).round().astype('uint8')",
+        )
+    image = np.repeat(array[:, :, None], 3, axis=2) if gray else array
+    return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def _decode(data: bytes, name: str, max_pixels: int) -> UInt8Image:
+    if not data:
+        raise ImageReadError("the file is empty", rows=[name])
+    size = _plain_jpeg_size(data)
+    if size is not None and size[0] * size[1] <= max_pixels:
+        # OpenCV decodes a plain JPEG to PIL's very pixels in half the time; the rest is PIL's.
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if pixels is not None:
+            return np.asarray(pixels, dtype=np.uint8)
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return _from_pil(opened, name, max_pixels)
+    except ImageReadError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageReadError("not an image file", rows=[name]) from error
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError) as error:
+        raise ImageReadError(f"damaged or truncated ({error})", rows=[name]) from error
+    except Image.DecompressionBombError as error:
+        raise ImageReadError("too large to be decoded safely", rows=[name]) from error
+
+
+def _from_pil(image: Image.Image, name: str, max_pixels: int) -> UInt8Image:
+    if image.width * image.height > max_pixels:
+        raise ImageReadError(
+            "too large", rows=[name], expected=f"at most {max_pixels} pixels", found=f"{image.size}"
+        )
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return _from_array(_high_byte(upright))
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, (_WHITE, _WHITE, _WHITE, _WHITE))
+        upright = Image.alpha_composite(paper, layer)
+    return np.array(upright.convert("RGB"), dtype=np.uint8)
+
+
+def _high_byte(image: Image.Image) -> UInt8Image:
+    values = np.asarray(image).astype(np.float64)
+    # PIL also opens 8-bit data in mode I; only what exceeds 8 bits is scaled down.
+    scale = 256.0 if values.max(initial=0.0) > _WHITE else 1.0
+    return np.clip(values // scale, 0, _WHITE).astype(np.uint8)
+
+
+def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return (height, width) of a complete 8-bit gray or YCbCr JPEG; None for anything else."""
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):
+        return None
+    position = 2
+    while position + 9 < len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            bits, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
+            plain = bits == 8 and components in (1, 3) and height > 0 and width > 0
+            return (height, width) if plain else None
+        position += 2 + length
+    return None

@@ -1,0 +1,376 @@
+"""Tasks: which attributes are predicted, and how their labels are read and written.
+
+Attributes are appearance as labelled, never identity. Labels of classes are strings in every table;
+codes exist only for reading files and inside networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr._validation import check_unique
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
+
+__all__ = ["ClassificationTask", "RegressionTask", "Task", "TaskSet", "task_from_dict"]
+
+RESERVED_NAMES = frozenset(
+    {"sample_id", "path", "split", "error", "reasons", "reason", "face", "detector_score"}
+    | {"box_x", "box_y", "box_w", "box_h", "age_min", "age_max", "overall"}
+)
+"""Column names that tables use themselves, so that no task may have them."""
+
+RESERVED_SUFFIXES = ("_pred", "_std", "_q05", "_q95", "_low", "_high", "_level", "_issue")
+"""Endings of the columns that tables derive from a task's name."""
+
+
+@dataclass(frozen=True)
+class RegressionTask:
+    """A number to be predicted, such as age.
+
+    Parameters
+    ----------
+    name : str
+        The label's column.
+    unit : str, default ""
+        Shown in tables, plots and errors ("years").
+    bounds : tuple of float, optional
+        Lowest and highest possible label, inclusive. Predictions never leave them. The distribution
+        head needs them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is reserved, or the bounds are not finite and ascending.
+
+    Examples
+    --------
+    >>> from faceattr import RegressionTask
+    >>> RegressionTask("age", unit="years", bounds=(0, 116)).bounds
+    (0.0, 116.0)
+    """
+
+    name: str
+    unit: str = ""
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.bounds is None:
+            return
+        pair = tuple(float(bound) for bound in self.bounds)
+        if len(pair) != 2 or not all(map(math.isfinite, pair)) or pair[0] >= pair[1]:
+            raise InvalidArgumentError(
+                "not a range",
+                argument=f"bounds of task {self.name!r}",
+                expected="two finite numbers, the lower one first",
+                found=repr(self.bounds),
+            )
+        object.__setattr__(self, "bounds", pair)
+
+    def parse(self, labels: Sequence[object] | pd.Series, rows: Sequence[str]) -> pd.Series:
+        """Read labels as float64.
+
+        Parameters
+        ----------
+        labels : sequence of length n
+            Numbers or their text; None, NaN and "" mean not labelled.
+        rows : sequence of str, length n
+            Names of the rows, for errors.
+
+        Returns
+        -------
+        pandas.Series of float64, length n
+            NaN where not labelled.
+
+        Raises
+        ------
+        DataError
+            If a label is not a number or lies outside the bounds.
+        """
+        raw = pd.Series(labels, dtype=object).reset_index(drop=True)
+        missing = _is_missing(raw)
+        values = pd.to_numeric(raw.mask(missing), errors="coerce").astype("float64")
+        self._refuse(values.isna() & ~missing, raw, rows, "a number")
+        self._refuse(np.isinf(values), raw, rows, "a finite number")
+        if self.bounds is not None:
+            low, high = self.bounds
+            outside = (values < low) | (values > high)
+            self._refuse(outside, raw, rows, f"a number from {low:g} to {high:g}")
+        return values.rename(self.name)
+
+    def _refuse(self, bad: pd.Series, raw: pd.Series, rows: Sequence[str], expected: str) -> None:
+        _refuse_labels(self.name, bad, raw, rows, expected)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as plain JSON types."""
+        bounds = None if self.bounds is None else list(self.bounds)
+        return {"kind": "regression", "name": self.name, "unit": self.unit, "bounds": bounds}
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """One of several classes to be predicted, such as gender.
+
+    Parameters
+    ----------
+    name : str
+        The label's column.
+    classes : sequence of str
+        The classes, at least two, in the order of the network's outputs.
+    codes : mapping, optional
+        What files write for a class: ``{0: "male", 1: "female"}``. The class names themselves are
+        always understood.
+    positive : str, optional
+        The class that precision-recall figures of a binary task are about; the last class by
+        default.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is reserved, there are fewer than two classes, or `codes` or `positive` name a
+        class that is not there.
+
+    Examples
+    --------
+    >>> from faceattr import ClassificationTask
+    >>> task = ClassificationTask("gender", classes=("male", "female"), codes={0: "male", 1: "female"})
+    >>> task.positive
+    'female'
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    codes: Mapping[Any, str] = field(default_factory=dict)
+    positive: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if isinstance(self.classes, str):
+            raise InvalidTypeError(
+                "a single string",
+                argument=f"classes of task {self.name!r}",
+                expected="a sequence of class names",
+                found=repr(self.classes),
+            )
+        classes = tuple(str(label) for label in self.classes)
+        if len(classes) < 2 or any(not label for label in classes):
+            raise InvalidArgumentError(
+                "too few classes, or an empty class name",
+                argument=f"classes of task {self.name!r}",
+                expected="two or more names",
+                found=repr(classes),
+            )
+        check_unique(classes, f"classes of task {self.name!r}")
+        codes = {str(code): str(label) for code, label in self.codes.items()}
+        positive = self.positive or classes[-1]
+        self._check_known(codes.values(), classes, "codes")
+        self._check_known([positive], classes, "positive")
+        object.__setattr__(self, "classes", classes)
+        object.__setattr__(self, "codes", codes)
+        object.__setattr__(self, "positive", positive)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.classes, tuple(self.codes.items()), self.positive))
+
+    def _check_known(self, labels: Iterable[str], classes: Sequence[str], argument: str) -> None:
+        unknown = [label for label in labels if label not in classes]
+        if unknown:
+            raise InvalidArgumentError(
+                "names a class that the task does not have",
+                argument=f"{argument} of task {self.name!r}",
+                expected=f"one of {list(classes)}",
+                found=repr(unknown[0]),
+            )
+
+    def parse(self, labels: Sequence[object] | pd.Series, rows: Sequence[str]) -> pd.Series:
+        """Read labels as class names.
+
+        Parameters
+        ----------
+        labels : sequence of length n
+            Class names (in any case) or codes; None, NaN and "" mean not labelled.
+        rows : sequence of str, length n
+            Names of the rows, for errors.
+
+        Returns
+        -------
+        pandas.Series of str, length n
+            Class names; NaN where not labelled.
+
+        Raises
+        ------
+        DataError
+            If a label is neither a class nor a code.
+        """
+        raw = pd.Series(labels, dtype=object).reset_index(drop=True)
+        known = {label.casefold(): label for label in self.classes}
+        known.update({code.casefold(): label for code, label in self.codes.items()})
+        known.update({label: label for label in self.classes})
+        missing = _is_missing(raw)
+        text = raw.map(_code_text)
+        names = text.map(lambda label: known.get(label, known.get(label.casefold())))
+        bad = names.isna() & ~missing
+        _refuse_labels(self.name, bad, raw, rows, f"one of {sorted(set(known))}")
+        return names.mask(missing).astype("str").rename(self.name)
+
+    def encode(self, labels: Sequence[object] | pd.Series) -> npt.NDArray[np.int64]:
+        """Turn class names into positions in `classes`; -1 where not labelled."""
+        positions = {label: position for position, label in enumerate(self.classes)}
+        return np.array([positions.get(label, -1) for label in labels], dtype=np.int64)  # type: ignore[call-overload]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as plain JSON types."""
+        return {
+            "kind": "classification",
+            "name": self.name,
+            "classes": list(self.classes),
+            "codes": dict(self.codes),
+            "positive": self.positive,
+        }
+
+
+Task: TypeAlias = RegressionTask | ClassificationTask
+
+
+def task_from_dict(data: Mapping[str, Any]) -> Task:
+    """Make a task from what its ``to_dict`` gave.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If ``data["kind"]`` is neither "regression" nor "classification", or a key is missing.
+    """
+    fields = {key: value for key, value in data.items() if key != "kind"}
+    try:
+        if data.get("kind") == "regression":
+            return RegressionTask(**fields)
+        if data.get("kind") == "classification":
+            return ClassificationTask(**fields)
+    except TypeError as error:
+        raise InvalidArgumentError(
+            "not the description of a task", argument="task", found=str(error)
+        ) from error
+    raise InvalidArgumentError(
+        "unknown kind of task",
+        argument="kind",
+        expected="'regression' or 'classification'",
+        found=repr(data.get("kind")),
+    )
+
+
+class TaskSet(Mapping[str, Task]):
+    """Tasks in a fixed order, by name.
+
+    Parameters
+    ----------
+    tasks : task or iterable of tasks
+        Names must be unique.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no task, two share a name, or one's name would collide with a column derived
+        from another's.
+
+    Examples
+    --------
+    >>> from faceattr import RegressionTask, TaskSet
+    >>> tasks = TaskSet([RegressionTask("age", unit="years", bounds=(0, 116))])
+    >>> list(tasks), tasks["age"].unit
+    (['age'], 'years')
+    """
+
+    def __init__(self, tasks: Task | Iterable[Task]) -> None:
+        items = [tasks] if isinstance(tasks, RegressionTask | ClassificationTask) else list(tasks)
+        for item in items:
+            if not isinstance(item, RegressionTask | ClassificationTask):
+                raise InvalidTypeError(
+                    "not a task",
+                    argument="tasks",
+                    expected="RegressionTask or ClassificationTask",
+                    found=repr(item),
+                )
+        if not items:
+            raise InvalidArgumentError(
+                "no task given",
+                argument="tasks",
+                expected="at least one",
+                hint='TaskSet([RegressionTask("age", unit="years", bounds=(0, 116))])',
+            )
+        check_unique([item.name for item in items], "tasks")
+        self._tasks = {item.name: item for item in items}
+
+    def __getitem__(self, name: str) -> Task:
+        return self._tasks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __repr__(self) -> str:
+        return f"TaskSet({list(self._tasks.values())!r})"
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._tasks.values()))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the tasks as plain JSON types."""
+        return [task.to_dict() for task in self._tasks.values()]
+
+    @classmethod
+    def from_list(cls, data: Iterable[Mapping[str, Any]]) -> TaskSet:
+        """Make a set from what `to_list` gave."""
+        return cls([task_from_dict(item) for item in data])
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidArgumentError(
+            "not usable as the name of a task",
+            argument="name",
+            expected="letters, digits and '_', not starting with a digit",
+            found=repr(name),
+        )
+    if name in RESERVED_NAMES or name.endswith(RESERVED_SUFFIXES) or "_prob_" in name:
+        raise InvalidArgumentError(
+            "a reserved name: tables use it for a column of their own",
+            argument="name",
+            found=repr(name),
+            hint="rename the label's column",
+        )
+
+
+def _is_missing(raw: pd.Series) -> pd.Series:
+    blank = raw.map(lambda value: isinstance(value, str) and not value.strip())
+    return raw.isna() | blank.astype(bool)
+
+
+def _code_text(value: object) -> str:
+    # 0, 0.0, np.int64(0) and "0" are the same code: CSV readers turn a column with a gap into floats.
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def _refuse_labels(
+    name: str, bad: pd.Series, raw: pd.Series, rows: Sequence[str], expected: str
+) -> None:
+    positions = np.flatnonzero(bad.to_numpy(dtype=bool))
+    if positions.size:
+        raise DataError(
+            "a label cannot be read",
+            argument=name,
+            rows=[str(rows[position]) for position in positions],
+            expected=expected,
+            found=repr(raw.iloc[positions[0]]),
+            hint="mend the labels, or leave them empty where the attribute is not known",
+        )
