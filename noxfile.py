@@ -1,0 +1,138 @@
+"""Checks of the project. `nox -l` lists them, `nox` runs the usual ones.
+
+All sessions share one environment, `.nox/shared`, since torch is large. It holds what
+constraints.txt says and is filled again only when the requirements change. The package itself is
+built and installed anew for each session, so what is tested is what users install.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "typing", "imports", "tests", "doctest", "docs"]
+
+ROOT = Path(__file__).parent
+SHARED = ROOT / ".nox" / "shared"
+BIN = SHARED / ("Scripts" if os.name == "nt" else "bin")
+CONSTRAINTS = ROOT / "constraints.txt"
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff: rules and layout."""
+    _prepare(session, package=False)
+    _run(session, "ruff", "check", ".")
+    _run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Run mypy, strict."""
+    _prepare(session, package=False)
+    _run(session, "mypy", *session.posargs)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check the layers of the package: imports run downward only."""
+    _prepare(session)
+    _run(session, "lint-imports", "--no-cache")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests against the installed package."""
+    _prepare(session)
+    _run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def doctest(session: nox.Session) -> None:
+    """Run the examples in docstrings."""
+    _prepare(session)
+    _run(session, "pytest", "--doctest-modules", "--pyargs", "faceattr", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; warnings are errors."""
+    _prepare(session)
+    options = ["-n", "-W", "--keep-going", "-E", "-q", "-b", "html"]
+    _run(session, "sphinx-build", *options, "docs", "docs/_build/html")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the source archive and the wheel, and look at what is in them."""
+    _prepare(session, package=False)
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    _run(session, "python", "-m", "build", "--no-isolation", "--outdir", "dist")
+    for archive in sorted((ROOT / "dist").iterdir()):
+        _check_archive(session, archive)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the measurements: all of benchmarks/, or the scripts named after `--`."""
+    _prepare(session)
+    for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
+        _run(session, "python", script)
+
+
+def _prepare(session: nox.Session, *, package: bool = True) -> None:
+    session.chdir(ROOT)
+    stamp = SHARED / "requirements.sha256"
+    wanted = _requirements_hash()
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
+        requirements = [*PROJECT["build-system"]["requires"], *PROJECT["project"]["dependencies"]]
+        requirements += nox.project.dependency_groups(PROJECT, "dev")
+        _pip_install(session, "-c", str(CONSTRAINTS), *requirements)
+        stamp.write_text(wanted, encoding="utf-8")
+    if package:
+        _pip_install(session, "--no-deps", "--no-build-isolation", "--force-reinstall", str(ROOT))
+
+
+def _requirements_hash() -> str:
+    groups = PROJECT["dependency-groups"]
+    wanted = [sys.version, PROJECT["build-system"], PROJECT["project"]["dependencies"], groups]
+    text = json.dumps(wanted, sort_keys=True) + CONSTRAINTS.read_text(encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _pip_install(session: nox.Session, *what: str) -> None:
+    _run(session, "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *what)
+
+
+def _run(session: nox.Session, program: str, *options: str) -> None:
+    # The caller's PYTHONPATH could hide the installed package.
+    session.run(str(BIN / program), *options, external=True, env={"PYTHONPATH": None})
+
+
+def _check_archive(session: nox.Session, archive: Path) -> None:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            names = wheel.namelist()
+        wanted = ["faceattr/__init__.py", "faceattr/py.typed"]
+    else:
+        with tarfile.open(archive) as source:
+            names = [name.partition("/")[2] for name in source.getnames()]
+        wanted = ["src/faceattr/py.typed", "LICENSE", "constraints.txt", "noxfile.py"]
+    missing = [name for name in wanted if name not in names]
+    images = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    if missing or images:
+        session.error(f"{archive.name}: missing {missing}, images that do not belong {images}")
+    session.log(f"{archive.name}: {len(names)} files, {archive.stat().st_size / 1024:.0f} KiB")
