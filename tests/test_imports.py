@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "timm", "accelerate", "piq")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level modules that a fresh process holds after running `code`."""
+    report = "import json, sys; print(json.dumps([m.partition('.')[0] for m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_import_faceattr_loads_nothing_heavy() -> None:
+    loaded = loaded_by("import faceattr; faceattr.__version__")
+    assert loaded.isdisjoint({"numpy", "pandas", "cv2", "PIL", "sklearn", "matplotlib", *HEAVY})
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "faceattr.binning",
+        "faceattr.data",
+        "faceattr.evaluation",
+        "faceattr.images",
+        "faceattr.report",
+        "faceattr.tables",
+        "faceattr.tasks",
+    ],
+)
+def test_tables_images_and_evaluation_do_without_torch(module: str) -> None:
+    assert loaded_by(f"import {module}").isdisjoint(HEAVY)
+
+
+def test_the_names_for_tables_do_without_torch() -> None:
+    names = "Dataset, BinnedEvaluator, TaskSet, RegressionTask, ClassificationTask"
+    assert loaded_by(f"from faceattr import {names}").isdisjoint(HEAVY)
+
+
+def test_the_probe_sees_torch_where_it_is_loaded() -> None:
+    assert "torch" in loaded_by("import torch")

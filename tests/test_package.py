@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import faceattr
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_installed_version_is_the_one_in_the_source() -> None:
+    try:
+        installed = metadata.version("faceattr")
+    except metadata.PackageNotFoundError:
+        pytest.skip("faceattr runs from its source folder and is not installed")
+    assert installed == faceattr.__version__
+
+
+def test_types_are_shipped() -> None:
+    assert resources.files("faceattr").joinpath("py.typed").is_file()
+
+
+def test_changelog_tells_of_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[{re.escape(faceattr.__version__)}\] - \d{{4}}-\d\d-\d\d$", text, re.M)
+
+
+def test_citation_names_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(rf"^version: {re.escape(faceattr.__version__)}$", text, re.M)
+
+
+def test_every_dependency_has_an_exact_version() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {_normal(line.partition("==")[0]) for line in lines if "==" in line}
+    project = PROJECT["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    lists += PROJECT["dependency-groups"].values()
+    wanted = [entry for entries in lists for entry in entries if isinstance(entry, str)]
+    names = {_normal(re.split(r"[\[<>=~! ]", entry)[0]) for entry in wanted}
+    assert names - {"faceattr"} <= pinned
+
+
+def test_no_image_lies_in_the_package() -> None:
+    suffixes = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+    package = Path(faceattr.__file__).parent
+    assert not [path for path in package.rglob("*") if path.suffix.lower() in suffixes]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
