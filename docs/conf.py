@@ -1,0 +1,50 @@
+"""Sphinx configuration. Nothing is fetched from a network while the pages are built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faceattr
+
+project = "faceattr"
+author = "faceattr contributors"
+copyright = "2026, faceattr contributors"
+version = release = faceattr.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+
+html_theme = "furo"
+html_title = f"faceattr {release}"
+html_show_sourcelink = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_display_short_literal_types = True
+
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+# The descriptions of parameters must be those of the signature, in its order.
+numpydoc_validation_checks = {"PR01", "PR02", "PR03", "GL03", "SS03"}
+
+nitpicky = True
+# Other projects' names cannot be resolved without fetching their inventories.
+nitpick_ignore_regex = [(r"py:.*", r"(?!faceattr(\.|$)).*")]
+# A new clone has no results yet; the pages are still built.
+suppress_warnings = ["toc.empty_glob"]
+
+FIGURES = Path(__file__).parent / "_build" / "figures"
