@@ -1,0 +1,85 @@
+"""Random numbers that are pure functions of (seed, index), and the words drawings use for them.
+
+A counter-based hash (SplitMix64) instead of a generator with a state: any drawing can be made
+alone, in any order, and a table of many is one vectorised call. Only integer arithmetic, sums and
+products are used, so that the numbers are the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["LOOK_STREAM", "NOISE_STREAM", "Variation", "normals", "uniforms", "variation"]
+
+Variation: TypeAlias = Mapping[str, float]
+"""What makes one drawing differ from another of the same attributes, by name."""
+
+LOOK_STREAM, VARIATION_STREAM, NOISE_STREAM = 1, 2, 3
+"""Independent families of random numbers."""
+
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Indices: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SUMMANDS = 4
+
+# Errors with which each cue shows age and gender, and plain differences between people: about
+# normal with mean 0 and standard deviation 1, within +-3.5.
+_NORMALS = (
+    *("age_head", "age_eyes", "age_wrinkles", "age_grey", "age_hairline", "age_sag", "age_mouth"),
+    *("gender_hair", "gender_jaw", "gender_brows", "gender_lips", "gender_lashes", "gender_neck"),
+    *("gender_nose", "face_width", "eye_distance", "eye_size", "nose_size", "mouth_width"),
+    *("brow_height", "brow_tilt", "smile", "x", "y", "scale", "roll", "gaze", "ears", "volume"),
+)
+# Choices and colours: uniform in [0, 1).
+_UNIFORMS = (
+    *("hair_colour", "hair_shade", "grey_shade", "eye_colour", "cloth_hue", "cloth_value"),
+    *("cloth_saturation", "collar", "back_hue", "back_value", "back_saturation", "back_tilt"),
+    *(
+        "back_side",
+        "fringe",
+        "parting",
+        "waves",
+        "beard",
+        "beard_kind",
+        "glasses",
+        "glasses_colour",
+    ),
+    *("freckles", "open_mouth", "blush", "warmth", "shade_side", "bun", "lip_hue", "grain"),
+)
+
+
+def uniforms(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats:
+    """Return uniform numbers in [0, 1), float64 of shape (len(indices), channels)."""
+    start = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.uint64(stream))
+    rows = _mix(np.asarray(indices, dtype=np.uint64) ^ start)
+    counter = np.arange(1, channels + 1, dtype=np.uint64) * _GOLDEN
+    bits = _mix(rows[:, None] + counter)
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def normals(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats:
+    """Return about standard normal numbers within +-3.5, float64 of shape (n, channels)."""
+    flat = uniforms(stream, seed, indices, channels * _SUMMANDS)
+    summed = flat.reshape(len(flat), channels, _SUMMANDS).sum(axis=2)
+    return np.asarray((summed - _SUMMANDS / 2) * (12 / _SUMMANDS) ** 0.5)
+
+
+def variation(seed: int, index: int) -> Variation:
+    """Return all that is individual in drawing `index`, apart from its attributes."""
+    bells = normals(VARIATION_STREAM, seed, [index], len(_NORMALS))[0].tolist()
+    flats = uniforms(VARIATION_STREAM + 7, seed, [index], len(_UNIFORMS))[0].tolist()
+    names = (*_NORMALS, *_UNIFORMS)
+    return MappingProxyType(dict(zip(names, (*bells, *flats), strict=True)))
+
+
+def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    mixed = values + _GOLDEN
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
