@@ -1,0 +1,340 @@
+"""Tables on disk: CSV with a JSON of types beside it, or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from faceattr.exceptions import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    MissingDependencyError,
+    OutputError,
+    TableError,
+)
+from faceattr.tables.encoding import Cells, Entry, decode_column, encode_column
+
+__all__ = ["read_table", "write_table"]
+
+_FORMAT = "faceattr-table"
+_VERSION = 1
+_TEXT_COLUMNS = ("sample_id", "path")
+_DEFAULT_MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A"]
+_SPECIAL = frozenset(',"\r\n')
+_HINT = "delete {types} to read the file as a plain CSV"
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write a table so that `read_table` gives it back unchanged.
+
+    CSV (UTF-8) goes with ``<path>.types.json``, which holds the type of every column, the order of
+    categories and the text that stands for a missing value. Both are written under a temporary
+    name first, so that no half-written file is ever seen. Folders are made where needed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns of numbers, booleans, text or categories of these, also the nullable kinds. Column
+        names are unique text. Rows are numbered afresh; an index with a meaning must become a
+        column first.
+    path : str or Path
+        Ends in ``.csv`` or ``.parquet`` (needs the extra ``faceattr[parquet]``).
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    TableError
+        If a column or the index cannot be kept.
+    InvalidArgumentError, InvalidTypeError
+        If `path` ends otherwise, or `table` is not a DataFrame.
+    OutputError
+        If the file cannot be written.
+    MissingDependencyError
+        If Parquet is asked for without pyarrow.
+    """
+    target = _check_path(path)
+    _check_table(table)
+    plain = table.reset_index(drop=True)
+    if target.suffix.lower() == ".parquet":
+        _need_parquet()
+        with _writing(target):
+            _replace(target, lambda temporary: plain.to_parquet(temporary, index=False))
+        return target
+    encoded = [encode_column(plain[name], str(name)) for name in plain.columns]
+    _check_lengths([list(map(str, plain.columns)), *[cells for _, cells in encoded]])
+    token = _missing_token([cells for _, cells in encoded])
+    columns = [
+        {"name": name} | entry for name, (entry, _) in zip(plain.columns, encoded, strict=True)
+    ]
+    types = {"format": _FORMAT, "version": _VERSION, "missing": token, "rows": len(plain)}
+    rows = _lines(list(plain.columns), [cells for _, cells in encoded], token)
+    with _writing(target):
+        # The old types go first: a crash then leaves a plain CSV, never one with wrong types.
+        _types_path(target).unlink(missing_ok=True)
+        _replace(target, lambda temporary: _write_lines(temporary, rows))
+        text = json.dumps(types | {"columns": columns}, indent=1)
+        _replace(_types_path(target), lambda temporary: _write_lines(temporary, [text, "\n"]))
+    return target
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table that `write_table` wrote, or any CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.csv`` file is read by the ``<path>.types.json`` beside it. Without one it is a plain
+        CSV: ``sample_id`` and ``path`` are text, the other types are guessed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows are numbered from 0.
+
+    Raises
+    ------
+    TableError
+        If the file or its types cannot be read, or do not fit each other.
+    InvalidArgumentError
+        If `path` ends neither in ``.csv`` nor in ``.parquet``.
+    MissingDependencyError
+        If Parquet is asked for without pyarrow.
+    """
+    source = _check_path(path)
+    if not source.is_file():
+        raise TableError("no such file", argument="path", found=str(source))
+    if source.suffix.lower() == ".parquet":
+        _need_parquet()
+        with _reading(source):
+            return pd.read_parquet(source)
+    if _types_path(source).exists():
+        with _reading(source):
+            return _read_typed(source)
+    with _reading(source):
+        return _read_plain(source)
+
+
+def _read_plain(path: Path) -> pd.DataFrame:
+    header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
+    # An image may be called "NA": what names a row is never missing.
+    missing = {name: _DEFAULT_MISSING for name in header if name not in _TEXT_COLUMNS}
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(_TEXT_COLUMNS, "str"),
+        na_values=missing,
+        keep_default_na=False,
+        float_precision="round_trip",
+        encoding="utf-8-sig",
+    )
+
+
+def _read_typed(path: Path) -> pd.DataFrame:
+    types = _read_types(_types_path(path))
+    entries: list[Entry] = types["columns"]
+    names = [entry["name"] for entry in entries]
+    with path.open(newline="", encoding="utf-8", errors="surrogatepass") as file:
+        rows = list(csv.reader(file, strict=True))
+    header = rows.pop(0) if rows else []
+    wide = [str(number) for number, row in enumerate(rows) if len(row) != len(names)]
+    if header != names or len(rows) != types["rows"] or wide:
+        raise TableError(
+            "the file does not fit the types beside it; it was changed or cut short",
+            argument=str(path),
+            rows=wide,
+            expected=f"{types['rows']} rows of the columns {names}",
+            found=f"{len(rows)} rows of the columns {header}",
+            hint=_HINT.format(types=_types_path(path)),
+        )
+    data: dict[str, Any] = {}
+    for position, entry in enumerate(entries):
+        cells: Cells = [
+            None if row[position] == types["missing"] else row[position] for row in rows
+        ]
+        values = _decode(entry, cells, path)
+        data[names[position]] = pd.Series(values, dtype=values.dtype)  # objects stay objects
+    return pd.DataFrame(data, columns=pd.Index(names), index=pd.RangeIndex(len(rows)))
+
+
+def _read_types(path: Path) -> dict[str, Any]:
+    types = json.loads(path.read_text(encoding="utf-8"))
+    good = isinstance(types, dict) and types.get("format") == _FORMAT
+    good = good and types.get("version") == _VERSION and isinstance(types.get("missing"), str)
+    good = good and type(types.get("rows")) is int and isinstance(types.get("columns"), list)
+    names = [
+        entry.get("name") if isinstance(entry, dict) else None
+        for entry in (types["columns"] if good else ())
+    ]
+    if not good or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise TableError(
+            "not the description of a table",
+            argument=str(path),
+            expected=f"JSON of format {_FORMAT!r}, version {_VERSION}",
+            hint=_HINT.format(types=path),
+        )
+    return dict(types)
+
+
+def _decode(entry: Entry, cells: Cells, path: Path) -> Any:
+    try:
+        return decode_column(entry, cells)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise TableError(
+            f"a column cannot be read as the types beside the file say ({error!r})",
+            argument=f"{path}, column {entry['name']!r}",
+            expected=f"type {entry.get('dtype')!r}",
+            hint=_HINT.format(types=_types_path(path)),
+        ) from error
+
+
+def _check_path(path: str | Path) -> Path:
+    target = Path(path)
+    if target.suffix.lower() not in {".csv", ".parquet"}:
+        raise InvalidArgumentError(
+            "not a kind of table file",
+            argument="path",
+            expected="a name that ends in .csv or .parquet",
+            found=str(path),
+        )
+    return target
+
+
+def _check_table(table: object) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument="table",
+            expected="a pandas DataFrame",
+            found=type(table).__name__,
+        )
+    names = list(table.columns)
+    if (
+        not names
+        or not all(isinstance(name, str) for name in names)
+        or len(set(names)) < len(names)
+    ):
+        raise TableError(
+            "column names cannot be kept",
+            argument="table",
+            expected="one column or more, with unique names that are text",
+            found=repr(names),
+        )
+    index = table.index
+    if (
+        index.nlevels > 1
+        or index.name is not None
+        or not pd.api.types.is_integer_dtype(index.dtype)
+    ):
+        raise TableError(
+            "an index with a meaning would be lost",
+            argument="table",
+            found=repr(index)[:200],
+            hint="write_table(table.reset_index(), path)",
+        )
+
+
+def _check_lengths(columns: Iterable[Cells]) -> None:
+    limit = csv.field_size_limit()
+    longest = max((len(cell) for cells in columns for cell in cells if cell is not None), default=0)
+    if longest > limit:
+        raise TableError(
+            "a value is too long for a CSV file",
+            argument="table",
+            expected=f"at most {limit} characters",
+            found=f"{longest} characters",
+        )
+
+
+def _missing_token(columns: Sequence[Cells]) -> str:
+    """Return a text for missing values that no cell holds; the empty one where possible."""
+    used = {cell for cells in columns for cell in cells if cell is not None}
+    token, number = "", 0
+    while token in used:
+        token = f"<NA{number or ''}>"
+        number += 1
+    return token
+
+
+def _lines(names: list[str], columns: Sequence[Cells], token: str) -> Iterator[str]:
+    alone = len(names) == 1
+    yield ",".join(_quote(name, alone=alone) for name in names) + "\n"
+    for row in zip(*columns, strict=True):
+        cells = [
+            _quote(token, alone=alone) if cell is None else _quote(cell, alone=alone or not cell)
+            for cell in row
+        ]
+        yield ",".join(cells) + "\n"
+
+
+def _quote(cell: str, *, alone: bool) -> str:
+    # An empty line would be read as no row at all.
+    if not _SPECIAL.isdisjoint(cell) or (alone and not cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    # File names that are not UTF-8 reach Python as lone surrogates.
+    with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
+        file.writelines(lines)
+
+
+def _replace(target: Path, write: Callable[[Path], None]) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        write(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _types_path(path: Path) -> Path:
+    return path.with_name(path.name + ".types.json")
+
+
+def _need_parquet() -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingDependencyError(
+            "Parquet files need pyarrow",
+            argument="path",
+            hint="install faceattr[parquet], or choose a name that ends in .csv",
+        )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise OutputError(
+            "the file cannot be written",
+            argument="path",
+            found=f"{path} ({error.strerror or error})",
+            hint="give a file in a folder that you may write to",
+        ) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    # pandas' and csv's own errors of parsing are ValueErrors but for csv.Error.
+    try:
+        yield
+    except TableError:
+        raise
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
+        raise TableError(
+            f"the table cannot be read ({error})", argument="path", found=str(path)
+        ) from error
