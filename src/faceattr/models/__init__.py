@@ -1,0 +1,6 @@
+"""Networks: backbones, heads, the model and its files."""
+
+from faceattr.models.heads import HEADS, Head, register_head
+from faceattr.models.model import Model
+
+__all__ = ["HEADS", "Head", "Model", "register_head"]

@@ -1,0 +1,223 @@
+"""Backbones: networks from normalised images to feature vectors, and where their weights come from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, WeightsError
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "BuiltBackbone", "build_backbone"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+TORCHVISION_DEFAULT = "mobilenet_v3_small"
+
+_WAYS_OUT = (
+    'give weights="path/to/file.safetensors" with the weights of this backbone, or weights=None to '
+    "start from random ones"
+)
+
+
+@dataclass(frozen=True)
+class BuiltBackbone:
+    """A backbone with the constants that its weights were trained with.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        Maps ``(N, 3, H, W)`` to ``(N, num_features)``.
+    name : str or None
+        What rebuilds it; None for a module of the user's own.
+    num_features : int
+        Length of a feature vector.
+    mean, std : tuple of three floats
+        Normalisation of RGB scaled to 0-1.
+    """
+
+    module: nn.Module
+    name: str | None
+    num_features: int
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+
+class MobileNetFeatures(nn.Module):
+    """Torchvision's MobileNetV3-Small up to the pooled features (Howard et al. 2019, arXiv:1905.02244).
+
+    The parameter names are torchvision's own (``features.*``), so its weights load unchanged.
+    """
+
+    num_features = 576
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = torchvision.models.mobilenet_v3_small(weights=None)
+        self.features = network.features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map ``(N, 3, H, W)`` to ``(N, 576)``."""
+        features: Tensor = self.features(images)
+        return features.mean(dim=(2, 3))
+
+
+def build_backbone(backbone: str | nn.Module, weights: str | Path | None) -> BuiltBackbone:
+    """Build a backbone and load its weights.
+
+    Parameters
+    ----------
+    backbone : str or torch.nn.Module
+        ``"mobilenet_v3_small"`` (torchvision), any timm model name, or a module with
+        ``num_features`` that maps ``(N, 3, H, W)`` to ``(N, num_features)``.
+    weights : {"imagenet", None} or path
+        ``"imagenet"`` downloads the published weights (or takes them from the download cache), a
+        path names a safetensors file, None leaves the weights as built.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is not known, or a module has no `num_features`.
+    WeightsError
+        If the weights cannot be had or do not fit.
+    """
+    if isinstance(backbone, nn.Module):
+        built = _from_module(backbone)
+    elif backbone == TORCHVISION_DEFAULT:
+        built = _from_torchvision(download=weights == "imagenet")
+    elif isinstance(backbone, str):
+        built = _from_timm(backbone, download=weights == "imagenet")
+    else:
+        raise InvalidTypeError(
+            "not a backbone",
+            argument="backbone",
+            expected="a name or a torch.nn.Module",
+            found=type(backbone).__name__,
+        )
+    if weights is not None and weights != "imagenet":
+        load_backbone_weights(built.module, Path(weights))
+    return built
+
+
+def load_backbone_weights(module: nn.Module, path: Path) -> None:
+    """Load a safetensors file into a backbone, strictly.
+
+    A prefix ``backbone.`` (files of `Model.save_pretrained`) is taken off; classifier layers of the
+    published network and heads of a saved model are passed over; anything else that is missing or
+    extra is an error.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged or belongs to another network.
+    """
+    if not path.is_file():
+        raise WeightsError("no such file", argument="weights", found=str(path), hint=_WAYS_OUT)
+    try:
+        state: Mapping[str, Tensor] = load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsError(
+            "not a safetensors file", argument="weights", found=f"{path} ({error})", hint=_WAYS_OUT
+        ) from error
+    if any(key.startswith("backbone.") for key in state):
+        state = {key: value for key, value in state.items() if key.startswith("backbone.")}
+        state = {key.removeprefix("backbone."): value for key, value in state.items()}
+    wanted = module.state_dict()
+    passed_over = ("classifier.", "fc.", "head.", "heads.")
+    extra = [key for key in state if key not in wanted and not key.startswith(passed_over)]
+    missing = [key for key in wanted if key not in state]
+    misshapen = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
+    if extra or missing or misshapen:
+        raise WeightsError(
+            "the file holds the weights of another network",
+            argument="weights",
+            rows=[*missing, *extra, *misshapen],
+            expected=f"{len(wanted)} tensors of this backbone",
+            found=f"{len(missing)} missing, {len(extra)} extra, {len(misshapen)} of another shape",
+        )
+    module.load_state_dict({key: state[key] for key in wanted})
+
+
+def _from_module(module: nn.Module) -> BuiltBackbone:
+    features = getattr(module, "num_features", None)
+    if not isinstance(features, int) or features < 1:
+        raise InvalidArgumentError(
+            "the module does not say how long its feature vectors are",
+            argument="backbone",
+            expected="a module with an int attribute num_features that returns (N, num_features)",
+            found=f"num_features = {features!r}",
+        )
+    return BuiltBackbone(
+        module,
+        name=None,
+        num_features=features,
+        mean=tuple(getattr(module, "mean", IMAGENET_MEAN)),
+        std=tuple(getattr(module, "std", IMAGENET_STD)),
+    )
+
+
+def _from_torchvision(*, download: bool) -> BuiltBackbone:
+    module = MobileNetFeatures()
+    if download:
+        published = torchvision.models.MobileNet_V3_Small_Weights.IMAGENET1K_V1
+        try:
+            state = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        except (OSError, RuntimeError) as error:
+            raise _no_download(TORCHVISION_DEFAULT, error) from error
+        features = {key: value for key, value in state.items() if key.startswith("features.")}
+        module.load_state_dict(features)
+    return BuiltBackbone(module, TORCHVISION_DEFAULT, module.num_features)
+
+
+def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
+    import timm
+
+    if not timm.is_model(name):
+        raise InvalidArgumentError(
+            "unknown backbone",
+            argument="backbone",
+            expected=f"{TORCHVISION_DEFAULT!r}, a timm model name or a torch.nn.Module",
+            found=repr(name),
+            hint=f"timm.list_models('*{name[:4]}*') lists names that are near",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            module = timm.create_model(name, pretrained=download, num_classes=0)
+    except (OSError, RuntimeError, ValueError) as error:
+        if not download:
+            raise
+        raise _no_download(name, error) from error
+    constants: Mapping[str, Any] = module.pretrained_cfg
+    return BuiltBackbone(
+        module,
+        name,
+        _feature_length(module),
+        tuple(constants.get("mean", IMAGENET_MEAN)),
+        tuple(constants.get("std", IMAGENET_STD)),
+    )
+
+
+def _feature_length(module: nn.Module) -> int:
+    # Some timm networks pool into another width than num_features; head_hidden_size tells it.
+    return int(getattr(module, "head_hidden_size", None) or module.num_features)
+
+
+def _no_download(name: str, error: BaseException) -> WeightsError:
+    return WeightsError(
+        "the published weights cannot be downloaded",
+        argument="weights",
+        expected=f"a connection to the publisher of {name!r}, or the file in torch's download cache "
+        f"({torch.hub.get_dir()})",
+        found=f"{type(error).__name__}: {error}",
+        hint=_WAYS_OUT,
+    )

@@ -1,0 +1,257 @@
+"""The model: one backbone, one head a task, normalisation inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from faceattr._validation import check_integer, check_number
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.models.backbones import build_backbone
+from faceattr.models.heads import Head, build_head, default_head
+from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from faceattr.models.requests import PredictInput
+
+__all__ = ["Model"]
+
+
+class Model(nn.Module):
+    """A network that predicts several attributes of a face at once.
+
+    The attributes are appearance as labelled in the training data, never identity.
+
+    Parameters
+    ----------
+    backbone : str or torch.nn.Module, default "mobilenet_v3_small"
+        ``"mobilenet_v3_small"`` (torchvision), any timm model name, or a module with an int
+        attribute ``num_features`` that maps float ``(N, 3, H, W)`` to ``(N, num_features)``.
+    tasks : TaskSet, task or iterable of tasks
+        What is predicted.
+    weights : {"imagenet", None} or path, default "imagenet"
+        Published weights (downloaded once), a safetensors file, or the weights as built. A module
+        given as backbone keeps its own and wants None.
+    heads : mapping of str to str, optional
+        The kind of head a task gets, where not the default: ``{"age": "linear", "gender": "logit"}``.
+        Numbers with bounds get "distribution", other numbers "linear", classes "softmax".
+    dropout : float, default 0.1
+        Share of features dropped before each head in training, in [0, 1).
+    image_size : int, default 128
+        Side length in pixels at which images are predicted, from 16 to 1024.
+    seed : int, default 0
+        Seed of the weights that are drawn at random: the heads', and the backbone's where `weights`
+        is None. Global random state is neither used nor changed.
+
+    Attributes
+    ----------
+    tasks : TaskSet
+    image_size : int
+    num_features : int
+        Length of a feature vector.
+    heads : torch.nn.ModuleDict
+        The heads by task.
+    info : dict
+        What `fit` and the user tell about the model; saved with it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its limits, or a head does not fit its task.
+    WeightsError
+        If the weights cannot be had or belong to another network.
+
+    Examples
+    --------
+    >>> from faceattr import Model, RegressionTask
+    >>> model = Model(tasks=RegressionTask("age", bounds=(0, 116)), weights=None, image_size=64)
+    >>> model(torch.zeros(2, 3, 64, 64, dtype=torch.uint8))["age"].shape
+    torch.Size([2, 117])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str | nn.Module = "mobilenet_v3_small",
+        tasks: TaskSet | Task | list[Task] | None = None,
+        *,
+        weights: str | Path | None = "imagenet",
+        heads: Mapping[str, str] | None = None,
+        dropout: float = 0.1,
+        image_size: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.tasks = _check_tasks(tasks)
+        self.dropout = _check_dropout(dropout)
+        self.image_size = check_integer(image_size, "image_size", low=16, high=1024)
+        self.head_kinds = _check_heads(heads, self.tasks)
+        seed = check_integer(seed, "seed", low=0)
+        if isinstance(backbone, nn.Module) and weights == "imagenet":
+            weights = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            built = build_backbone(backbone, weights)
+            # A seed of their own, so that heads do not depend on how many numbers a backbone draws.
+            torch.manual_seed(seed + 1)
+            self.heads = nn.ModuleDict(
+                {
+                    name: build_head(self.head_kinds[name], task, built.num_features, self.dropout)
+                    for name, task in self.tasks.items()
+                }
+            )
+        self.backbone = built.module
+        self.backbone_name = built.name
+        self.num_features = built.num_features
+        self.register_buffer("mean", 255 * torch.tensor(built.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(built.std).view(1, 3, 1, 1), persistent=False)
+        self.info: dict[str, Any] = {}
+        self._backbone_frozen = False
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the raw outputs of every head.
+
+        Parameters
+        ----------
+        images : torch.Tensor of uint8 or float, shape (N, 3, H, W)
+            RGB in 0-255, not normalised.
+
+        Returns
+        -------
+        dict of str to torch.Tensor of shape (N, K)
+            K as the task's head has it: 117 for ages 0 to 116, 2 for two classes under softmax.
+        """
+        features = self.features(images)
+        return {name: head(features) for name, head in self.heads.items()}
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the feature vectors ``(N, num_features)`` of images ``(N, 3, H, W)`` in 0-255."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise InvalidArgumentError(
+                "not a batch of images",
+                argument="images",
+                expected="shape (N, 3, H, W)",
+                found=str(tuple(images.shape)),
+            )
+        normalised = (images.to(self.mean.dtype) - self.mean) / self.std
+        features: Tensor = self.backbone(normalised.contiguous(memory_format=torch.channels_last))
+        return features
+
+    def head(self, task: str) -> Head:
+        """Return the head of a task."""
+        head = self.heads[task]
+        if not isinstance(head, Head):
+            raise InvalidTypeError("not a head", argument=f"heads[{task!r}]", found=repr(head))
+        return head
+
+    def freeze_backbone(self, frozen: bool = True) -> Self:
+        """Hold the backbone's weights and batch-norm statistics fixed in training, or let them go."""
+        self._backbone_frozen = frozen
+        self.backbone.requires_grad_(not frozen)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self._backbone_frozen:
+            self.backbone.eval()
+        return self
+
+    def predict(
+        self, inputs: PredictInput, *, batch_size: int = 128, progress: bool = False
+    ) -> pd.DataFrame:
+        """Predict images, in true batches.
+
+        Parameters
+        ----------
+        inputs : path, folder, array, PIL image, bytes, Dataset, or a sequence of them
+            Arrays are uint8 RGB of shape (H, W, 3), or (N, H, W, 3) for several. Every image is cut
+            to its largest centred square and scaled to `image_size`.
+        batch_size : int, default 128
+            Images a forward pass.
+        progress : bool, default False
+            Show a progress bar on stderr.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The predictions table: one row a request, in order. ``sample_id`` (the path relative to
+            the folder, the path as given, or ``item-000000`` and up), ``path``, for each task
+            ``<task>_pred`` and what its head adds (``_std``, ``_q05``, ``_q95`` in the task's unit;
+            ``_prob_<class>`` in 0-1), ``error`` (the reason an image could not be read, empty
+            otherwise); of a Dataset also its labels and group columns. The `error` of an unreadable
+            image is filled in and its predictions are missing; the other rows are not affected.
+
+        Raises
+        ------
+        InvalidTypeError
+            If `inputs` holds something that is no image, path or Dataset.
+        InvalidArgumentError
+            If a folder holds no image.
+        """
+        from faceattr.models.predict import predict
+
+        return predict(self, inputs, batch_size=batch_size, progress=progress)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Save weights (safetensors) and description (JSON) into a folder; see `save_model`."""
+        from faceattr.models.pretrained import save_model
+
+        return save_model(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, backbone: nn.Module | None = None) -> Model:
+        """Load what `save_pretrained` wrote; see `load_model`."""
+        from faceattr.models.pretrained import load_model
+
+        return load_model(folder, backbone=backbone)
+
+
+def _check_tasks(tasks: TaskSet | Task | list[Task] | None) -> TaskSet:
+    if tasks is None:
+        raise InvalidTypeError(
+            "the model needs to know what to predict",
+            argument="tasks",
+            expected="a TaskSet",
+            found="None",
+            hint="Model(tasks=dataset.tasks)",
+        )
+    if isinstance(tasks, TaskSet):
+        return tasks
+    if isinstance(tasks, RegressionTask | ClassificationTask):
+        return TaskSet(tasks)
+    if isinstance(tasks, str) or not hasattr(tasks, "__iter__"):
+        raise InvalidTypeError(
+            "not tasks", argument="tasks", expected="a TaskSet or tasks", found=repr(tasks)
+        )
+    return TaskSet(tasks)
+
+
+def _check_dropout(dropout: float) -> float:
+    value = check_number(dropout, "dropout", low=0)
+    if value >= 1:
+        raise InvalidArgumentError(
+            "nothing would be left", argument="dropout", expected="[0, 1)", found=repr(dropout)
+        )
+    return value
+
+
+def _check_heads(heads: Mapping[str, str] | None, tasks: TaskSet) -> dict[str, str]:
+    unknown = [name for name in heads or {} if name not in tasks]
+    if unknown:
+        raise InvalidArgumentError(
+            "names a task that the model does not have",
+            argument="heads",
+            expected=f"keys among {list(tasks)}",
+            found=repr(unknown[0]),
+        )
+    return {name: (heads or {}).get(name, default_head(task)) for name, task in tasks.items()}

@@ -1,0 +1,220 @@
+"""Saving and loading models: safetensors for numbers, JSON for everything else, no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from faceattr._validation import check_output_folder
+from faceattr.exceptions import FaceAttrError, ModelFileError, OutputError
+from faceattr.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from faceattr.models.model import Model
+
+__all__ = ["CROP_TEMPLATE", "load_model", "save_model"]
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT_VERSION = 1
+
+CROP_TEMPLATE = {
+    "size": 200,
+    "left_eye": [60, 57],
+    "right_eye": [137, 56],
+    "nose": [101, 100],
+    "left_mouth_corner": [66, 135],
+    "right_mouth_corner": [134, 134],
+}
+"""Median position (x, y) of the landmarks on a 200 x 200 UTKFace chip, as seen in the image."""
+
+_VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
+
+
+def save_model(model: Model, folder: str | Path) -> Path:
+    """Write ``model.safetensors`` and ``config.json`` into a folder.
+
+    The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
+    are expected to follow, versions, and what ``model.info`` tells (training data, licence,
+    configuration). Each file is written under another name first, so that a file is whole or absent.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
+    """
+    path = check_output_folder(folder, "folder")
+    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
+    config = json.dumps(_describe(model), indent=2, ensure_ascii=False)
+    _write(path / WEIGHTS_NAME, lambda target: save_file(state, target))
+    _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
+    return path
+
+
+def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Model:
+    """Load what `save_model` wrote.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``model.safetensors`` and ``config.json``.
+    backbone : torch.nn.Module, optional
+        An untrained instance of the backbone, where the model was built on a module of one's own.
+
+    Returns
+    -------
+    Model
+        In evaluation mode.
+
+    Raises
+    ------
+    ModelFileError
+        If a file is missing or damaged, written by a newer version, or its heads or tensors are not
+        exactly those that the description calls for; missing and extra ones are named in `rows`.
+    """
+    path = Path(folder)
+    config = _read_config(path / CONFIG_NAME)
+    model = _build(config, path, backbone)
+    _load_strictly(model, _read_weights(path / WEIGHTS_NAME), path)
+    model.info = dict(config.get("info", {}))
+    return model.eval()
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "backbone": model.backbone_name,
+        "tasks": model.tasks.to_list(),
+        "heads": model.head_kinds,
+        "dropout": model.dropout,
+        "image_size": model.image_size,
+        "mean": (model.mean.flatten() / 255).tolist(),
+        "std": (model.std.flatten() / 255).tolist(),
+        "color": "RGB",
+        "crop_template": CROP_TEMPLATE,
+        "versions": {name: _version(name) for name in _VERSIONS},
+        "info": model.info,
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _write(target: Path, write: Callable[[Path], object]) -> None:
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(
+            "the file cannot be written", argument="folder", found=f"{target} ({error})"
+        ) from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            "no saved model here",
+            argument="folder",
+            expected=f"a folder with {CONFIG_NAME} and {WEIGHTS_NAME}",
+            found=str(path.parent),
+            hint='model.save_pretrained("folder") makes one',
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError("the description is damaged", rows=[str(path)], found=str(error)) from error
+    if not isinstance(config, dict) or config.get("format_version") != FORMAT_VERSION:
+        found = config.get("format_version") if isinstance(config, dict) else type(config).__name__
+        raise ModelFileError(
+            "the description has a form that this version does not read",
+            rows=[str(path)],
+            expected=f"format_version {FORMAT_VERSION}",
+            found=repr(found),
+        )
+    return config
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelFileError("the weights are missing or damaged", rows=[str(path)], found=str(error)) from error
+
+
+def _build(config: Mapping[str, Any], path: Path, backbone: nn.Module | None) -> Model:
+    from faceattr.models.model import Model
+
+    chosen = config.get("backbone") if backbone is None else backbone
+    if chosen is None:
+        raise ModelFileError(
+            "the model was built on a module of the user's own",
+            argument="backbone",
+            expected="an instance of that module",
+            found="None",
+            hint=f"Model.from_pretrained({str(path)!r}, backbone=MyBackbone())",
+        )
+    try:
+        model = Model(
+            chosen,
+            TaskSet.from_list(config["tasks"]),
+            weights=None,
+            heads=config["heads"],
+            dropout=config["dropout"],
+            image_size=config["image_size"],
+        )
+        model.mean.copy_(255 * torch.tensor(config["mean"]).view(1, 3, 1, 1))
+        model.std.copy_(255 * torch.tensor(config["std"]).view(1, 3, 1, 1))
+    except (KeyError, TypeError, AttributeError, RuntimeError, FaceAttrError) as error:
+        raise ModelFileError(
+            "the description does not describe a model", rows=[str(path / CONFIG_NAME)], found=str(error)
+        ) from error
+    return model
+
+
+def _load_strictly(model: Model, state: Mapping[str, Tensor], path: Path) -> None:
+    wanted = model.state_dict()
+    _compare_heads(wanted, state, path)
+    missing = sorted(set(wanted) - set(state))
+    extra = sorted(set(state) - set(wanted))
+    misshapen = sorted(k for k in set(wanted) & set(state) if wanted[k].shape != state[k].shape)
+    if missing or extra or misshapen:
+        raise ModelFileError(
+            "the weights are not those that the description calls for",
+            argument=str(path),
+            rows=[*missing, *extra, *misshapen],
+            found=f"{len(missing)} tensors missing, {len(extra)} extra, "
+            f"{len(misshapen)} of another shape",
+        )
+    model.load_state_dict(state)
+
+
+def _compare_heads(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path) -> None:
+    missing = sorted(_heads(wanted) - _heads(state))
+    extra = sorted(_heads(state) - _heads(wanted))
+    if missing or extra:
+        raise ModelFileError(
+            "the weights hold other heads than the description",
+            argument=str(path),
+            rows=[*missing, *extra],
+            expected=f"heads {sorted(_heads(wanted))}",
+            found=f"missing {missing}, extra {extra}",
+        )
+
+
+def _heads(state: Mapping[str, Tensor]) -> set[str]:
+    return {key.split(".")[1] for key in state if key.startswith("heads.")}

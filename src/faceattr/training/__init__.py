@@ -1,0 +1,7 @@
+"""Training: configuration, loop, trainer."""
+
+from faceattr.training.augment import AugmentPolicy, register_policy
+from faceattr.training.config import TrainConfig
+from faceattr.training.trainer import Trainer
+
+__all__ = ["AugmentPolicy", "TrainConfig", "Trainer", "register_policy"]

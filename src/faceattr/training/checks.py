@@ -1,0 +1,157 @@
+"""What is checked before a training starts, so that it fails at once or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from faceattr.data import Dataset
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TrainingError
+from faceattr.models import Model
+from faceattr.tasks import ClassificationTask
+from faceattr.training.batches import Plan
+from faceattr.training.config import TrainConfig
+
+__all__ = ["check_fit", "check_plan"]
+
+
+def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: TrainConfig) -> None:
+    """Check that the model can be trained on these data under this configuration.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidArgumentError, DataError, TrainingError
+        With what does not fit, and how to mend it.
+    """
+    _check_types(model, train, valid)
+    _check_enough(train, valid)
+    for name, task in model.tasks.items():
+        _check_task(model, train, name, "train")
+        if valid is not None:
+            _check_task(model, valid, name, "valid")
+        if isinstance(task, ClassificationTask):
+            _check_two_classes(train, name)
+    _check_names(config.loss_weights, model)
+    _check_monitor(model, valid, config)
+
+
+def check_plan(plan: Plan, n: int) -> None:
+    """Check that a sampler's plan is int64 ``(M, 2)`` with indices below `n`."""
+    array = np.asarray(plan)
+    fits = array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind == "i" and len(array) >= 2
+    if not fits or array[:, 0].min() < 0 or array[:, 0].max() >= n:
+        raise InvalidArgumentError(
+            "not a plan for this data set",
+            argument="sampler.plan(epoch)",
+            expected=f"an int64 array (M, 2) of image index (below {n}) and repeat, M at least 2",
+            found=f"{array.dtype} of shape {array.shape}",
+        )
+
+
+def _check_types(model: Model, train: Dataset, valid: Dataset | None) -> None:
+    if not isinstance(model, Model):
+        raise InvalidTypeError(
+            "not a model",
+            argument="model",
+            expected="a faceattr.Model",
+            found=type(model).__name__,
+            hint="Model(backbone=your_module, tasks=...) wraps a module of your own",
+        )
+    for argument, data in (("train", train), ("valid", valid)):
+        if not isinstance(data, Dataset) and not (argument == "valid" and data is None):
+            raise InvalidTypeError(
+                "not a data set",
+                argument=argument,
+                expected="a faceattr.Dataset",
+                found=type(data).__name__,
+            )
+
+
+def _check_enough(train: Dataset, valid: Dataset | None) -> None:
+    if len(train) < 2:
+        raise DataError(
+            "too few images to train on", argument="train", expected="2 or more", found=str(len(train))
+        )
+    if valid is None:
+        return
+    if len(valid) == 0:
+        raise DataError("no image to validate on", argument="valid", hint="pass valid=None")
+    shared = set(train.table["sample_id"]) & set(valid.table["sample_id"])
+    if shared:
+        raise DataError(
+            "images are in both training and validation",
+            argument="valid",
+            rows=sorted(shared),
+            hint="make both with dataset.split(...)",
+        )
+
+
+def _check_task(model: Model, data: Dataset, name: str, argument: str) -> None:
+    if name not in data.tasks:
+        raise InvalidArgumentError(
+            "the data set has no labels for a task of the model",
+            argument=argument,
+            expected=f"task {name!r}",
+            found=f"tasks {list(data.tasks)}",
+            hint="Model(tasks=dataset.tasks)",
+        )
+    if data.tasks[name] != model.tasks[name]:
+        raise InvalidArgumentError(
+            "the data set and the model mean different things by a task",
+            argument=argument,
+            expected=repr(model.tasks[name]),
+            found=repr(data.tasks[name]),
+            hint="Model(tasks=dataset.tasks)",
+        )
+    if data.table[name].isna().all():
+        raise DataError(
+            f"no image of this part has a label for task {name!r}", argument=argument, hint="leave the task out"
+        )
+
+
+def _check_two_classes(train: Dataset, name: str) -> None:
+    seen = train.table[name].dropna().unique()
+    if len(seen) < 2:
+        raise TrainingError(
+            f"all labels of task {name!r} are of one class, so there is nothing to tell apart",
+            argument="train",
+            expected="labels of two classes or more",
+            found=f"only {str(seen[0])!r}",
+            hint="leave the task out or add images of the other classes",
+        )
+
+
+def _check_names(weights: Mapping[str, float], model: Model) -> None:
+    unknown = [name for name in weights if name not in model.tasks]
+    if unknown:
+        raise InvalidArgumentError(
+            "names a task that the model does not have",
+            argument="loss_weights",
+            expected=f"keys among {list(model.tasks)}",
+            found=repr(unknown[0]),
+        )
+
+
+def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> None:
+    needs = [
+        f"{argument}={value!r}"
+        for argument, value in (("restore", config.restore), ("schedule", config.schedule))
+        if value in ("best", "plateau")
+    ]
+    if needs and valid is None:
+        raise InvalidArgumentError(
+            f"{needs[0]} looks at validation, and there is none",
+            argument="valid",
+            expected="a Dataset",
+            found="None",
+            hint="pass valid=, or choose another setting",
+        )
+    task = config.monitor.split("/")[0]
+    if config.monitor != "loss" and task not in model.tasks:
+        raise InvalidArgumentError(
+            "names a task that the model does not have",
+            argument="monitor",
+            expected=f"'loss' or one of {list(model.tasks)} and a metric, such as 'age/mae'",
+            found=repr(config.monitor),
+        )

@@ -1,0 +1,75 @@
+"""Processes, devices and mixed precision: all that the loop needs of accelerate, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+__all__ = ["Engine"]
+
+T = TypeVar("T")
+
+
+class Engine:
+    """One process's view of a training on one or many.
+
+    Parameters
+    ----------
+    mixed_precision : {"no", "bf16", "fp16"}
+        Precision of the forward pass.
+
+    Attributes
+    ----------
+    rank, world_size : int
+        This process's number and how many there are.
+    device : torch.device
+    """
+
+    def __init__(self, mixed_precision: str = "no") -> None:
+        # accelerate keeps the first precision for the life of the process unless told to forget it.
+        AcceleratorState._reset_state(reset_partial_state=False)
+        self._accelerator = Accelerator(mixed_precision=mixed_precision)
+        self.rank: int = self._accelerator.process_index
+        self.world_size: int = self._accelerator.num_processes
+        self.device: torch.device = self._accelerator.device
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that shows and writes things."""
+        return self.rank == 0
+
+    def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Any]:
+        """Wrap a model and its optimiser for training."""
+        model = model.to(self.device)
+        prepared: tuple[nn.Module, Any] = self._accelerator.prepare(model, optimizer)
+        return prepared
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients of a loss that is already divided by global counts.
+
+        Gradients are averaged over processes, so the loss is multiplied by their number first.
+        """
+        self._accelerator.backward(loss * self.world_size)
+
+    def clip(self, model: nn.Module, norm: float) -> None:
+        """Scale the gradients down to a largest norm."""
+        self._accelerator.clip_grad_norm_(model.parameters(), norm)
+
+    def gather(self, item: T) -> list[T]:
+        """Return every process's item, in the order of ranks."""
+        if self.world_size == 1:
+            return [item]
+        gathered: list[T] = gather_object([item])
+        return gathered
+
+    def finish(self) -> None:
+        """End the training; without it processes may abort at exit."""
+        self._accelerator.end_training()
+        if self.world_size == 1:
+            self._accelerator.free_memory()
