@@ -20,6 +20,7 @@ _SMALLEST_CANVAS = 256
 _WHITE: Colour = (250, 248, 244)
 _DARK: Colour = (38, 26, 24)
 _GRAIN = 5
+_SHOWS_BEHIND = 0.42
 
 
 def render(look: Look, v: Variation, size: int) -> UInt8Image:
@@ -87,14 +88,19 @@ def _clothes(canvas: Canvas, face: Traits, v: Variation) -> None:
 
 def _back_hair(canvas: Canvas, face: Traits, v: Variation) -> None:
     length = face.hair_length
-    colour = blend(face.hair, _DARK, 0.18)
-    if length < 0.42:
+    if length < _SHOWS_BEHIND:
         return
-    end = face.eye_y + 0.12 + (length - 0.42) / 0.58 * (0.95 - face.eye_y)
-    wide = face.width * (1.08 + 0.25 * (length - 0.4) + 0.10 * v["waves"])
+    colour = blend(face.hair, _DARK, 0.18)
+    if length > 0.55 and v["bun"] < 0.15:
+        place = (face.width * 0.3 * (v["waves"] - 0.5), face.top - face.hair_volume - 0.06)
+        canvas.ellipse(place, (0.20, 0.16), colour, depth=-0.1)
+        return
+    grown = (length - _SHOWS_BEHIND) / (1 - _SHOWS_BEHIND)
+    end = face.eye_y + 0.12 + grown * (0.95 - face.eye_y)
+    wide = face.width * (1.06 + 0.15 * grown + 0.10 * v["waves"])
     outline = [(0.0, face.top - face.hair_volume), (wide * 0.75, face.top + 0.10)]
-    outline += [(wide, face.eye_y - 0.1), (wide * 1.03, (face.eye_y + end) / 2)]
-    outline += [(wide * (0.80 + 0.2 * v["waves"]), end), (0.0, end + 0.02)]
+    outline += [(wide, face.eye_y - 0.1), (wide * 1.02, (face.eye_y + end) / 2)]
+    outline += [(wide * (0.84 + 0.1 * v["waves"]), end), (0.0, end + 0.02)]
     canvas.shape(mirrored(outline), colour, depth=-0.15)
 
 
@@ -121,7 +127,7 @@ def _ears(canvas: Canvas, face: Traits, v: Variation) -> None:
 
 def _head(canvas: Canvas, face: Traits, v: Variation) -> None:
     canvas.shape(_outline(face), face.skin, depth=0.04)
-    blush = blend(face.skin, (226, 92, 86), 0.10 + 0.18 * v["blush"])
+    blush = blend(face.skin, (232, 98, 90), face.blush)
     for sign in (-1.0, 1.0):
         cheek = (sign * face.width * 0.60, face.nose_y + 0.06)
         canvas.ellipse(cheek, (face.width * 0.23, face.width * 0.17), blush, depth=0.25)
@@ -209,7 +215,7 @@ def _beard(canvas: Canvas, face: Traits, v: Variation) -> None:
 
 def _mouth(canvas: Canvas, face: Traits, v: Variation) -> None:
     half, y, lip = face.mouth_width, face.mouth_y, face.lip
-    lift = 0.055 * face.smile - 0.018 * face.sag
+    lift = 0.012 + 0.048 * face.smile - 0.010 * face.sag
     corner = (half, y - lift)
     upper = [
         (0.0, y - lip * 0.7),
@@ -234,16 +240,10 @@ def _mouth(canvas: Canvas, face: Traits, v: Variation) -> None:
 
 def _nose(canvas: Canvas, face: Traits) -> None:
     half, y = face.nose_width, face.nose_y
-    canvas.ellipse(
-        (0.0, y - 0.02), (half * 0.8, 0.05), blend(face.skin, face.shade, 0.22), depth=0.40
-    )
-    under = [
-        (-half, y - 0.02),
-        (-half * 0.75, y + 0.018),
-        (-half * 0.25, y + 0.012),
-        (0.0, y + 0.026),
-    ]
-    under += [(half * 0.25, y + 0.012), (half * 0.75, y + 0.018), (half, y - 0.02)]
+    tip = blend(face.skin, face.shade, 0.22)
+    canvas.ellipse((0.0, y - 0.02), (half * 0.8, 0.05), tip, depth=0.40)
+    under = [(-half, y - 0.025), (-half * 0.8, y + 0.008), (0.0, y + 0.024)]
+    under += [(half * 0.8, y + 0.008), (half, y - 0.025)]
     canvas.line(under, blend(face.shade, _DARK, 0.12), 0.018, depth=0.40)
 
 
@@ -271,13 +271,14 @@ def _eye(canvas: Canvas, face: Traits, v: Variation, sign: float) -> None:
 
 def _brow(canvas: Canvas, face: Traits, v: Variation, sign: float) -> None:
     y = face.eye_y - face.brow_gap
-    tilt = 0.010 * v["brow_tilt"]
-    half = face.eye_width * 1.15
+    tilt = 0.009 * v["brow_tilt"] - 0.004
+    reach = sign * face.eye_width * 1.15
     x, thick = sign * face.eye_x, face.brow_width
-    outline = [(x - sign * half * 0.85, y + 0.016 + tilt), (x, y - thick * 0.7 - 0.008)]
-    outline += [(x + sign * half, y + 0.02 - tilt), (x, y + thick * 0.6)]
-    outline += [(x - sign * half * 0.8, y + 0.016 + thick * 0.9 + tilt)]
-    canvas.shape(outline, blend(face.skin, face.brow, 0.35 + 0.65 * face.hair_density), depth=0.30)
+    outline = [(x - reach * 0.88, y + 0.010 + tilt), (x - reach * 0.1, y - 0.012)]
+    outline += [(x + reach, y + 0.018 - tilt), (x + reach * 0.05, y + thick - 0.010)]
+    outline += [(x - reach * 0.86, y + 0.010 + thick * 0.85 + tilt)]
+    colour = blend(face.skin, face.brow, 0.35 + 0.65 * face.hair_density)
+    canvas.shape(outline, colour, depth=0.30)
 
 
 def _front_hair(canvas: Canvas, face: Traits, v: Variation) -> None:
@@ -312,17 +313,11 @@ def _hairline(face: Traits, v: Variation, line: float, temple: float) -> list[tu
 
 
 def _side_hair(canvas: Canvas, face: Traits, colour: Colour, temple: float) -> None:
+    width, end = face.width, temple + 0.06
     for sign in (-1.0, 1.0):
-        patch = [
-            (sign * face.width * 0.98, temple + 0.04),
-            (sign * face.width * 1.10, face.eye_y - 0.1),
-        ]
-        patch += [
-            (sign * face.width * 0.98, face.top + 0.26),
-            (sign * face.width * 0.88, face.top + 0.34),
-        ]
-        patch += [(sign * face.width * 0.93, face.eye_y - 0.12)]
-        canvas.shape(patch, colour, depth=0.0)
+        patch = [(0.98, end), (1.05, face.eye_y - 0.06), (1.03, face.eye_y - 0.2)]
+        patch += [(0.95, face.eye_y - 0.30), (0.90, face.eye_y - 0.18), (0.93, face.eye_y)]
+        canvas.shape([(sign * width * x, y) for x, y in patch], colour, depth=0.0)
 
 
 def _strands(canvas: Canvas, face: Traits, v: Variation, colour: Colour, line: float) -> None:

@@ -102,6 +102,7 @@ class Traits:
     brow: Colour
     iris: Colour
     lip_colour: Colour
+    blush: float
     cloth: Colour
 
 
@@ -144,7 +145,7 @@ def traits(look: Look, v: Variation) -> Traits:
         smile=min(1.0, max(0.1, 0.5 + 0.22 * v["smile"])),
         brow_width=max(0.014, _mix(0.022, 0.038, growth) - 0.012 * brows),
         brow_gap=_mix(0.135, 0.115, growth) + 0.010 * v["brow_height"] + 0.012 * brows,
-        lashes=min(1.0, max(0.0, 0.45 + 0.35 * lashes)),
+        lashes=min(1.0, max(0.0, 0.12 + 0.30 * eyes_growth + 0.36 * lashes * _grown(look))),
         wrinkles=_ramp(_seen_age(look, v["age_wrinkles"]), 18, 82),
         sag=sag,
         hair_length=_hair_length(look, v),
@@ -159,6 +160,7 @@ def traits(look: Look, v: Variation) -> Traits:
         hair=hair,
         brow=blend(blend(hair, (30, 22, 20), 0.35), skin, 0.1),
         iris=_pick(_EYES, v["eye_colour"]),
+        blush=(0.10 + 0.20 * v["blush"]) * (1 - 0.6 * look.skin),
         lip_colour=_lip_colour(skin, lips, growth, v),
         cloth=hsv(
             v["cloth_hue"], 0.15 + 0.6 * v["cloth_saturation"], 0.3 + 0.65 * v["cloth_value"]
@@ -184,8 +186,13 @@ def _seen_age(look: Look, error: float) -> float:
 
 def _femininity(look: Look, error: float) -> float:
     """About +1 for women and -1 for men, less in children."""
-    grown = 0.25 + 0.75 * _ramp(look.age, 0, 15)
+    grown = _grown(look)
     return (grown if look.gender == "female" else -grown) + _GENDER_ERROR * error
+
+
+def _grown(look: Look) -> float:
+    """How far the differences between the genders have grown, from 0.25 to 1."""
+    return 0.25 + 0.75 * _ramp(look.age, 0, 15)
 
 
 def _hair_length(look: Look, v: Variation) -> float:
