@@ -1,0 +1,8 @@
+"""Data sets: tables of images and labels, split without leaks, cached once decoded."""
+
+from __future__ import annotations
+
+from faceattr.data.cache import CachedImages, ImageCache
+from faceattr.data.dataset import Dataset, Sample
+
+__all__ = ["CachedImages", "Dataset", "ImageCache", "Sample"]

@@ -1,0 +1,110 @@
+"""From a CSV file to an index table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from faceattr.data.index import Index, check_index, empty_rejects, full_path, sample_id_of
+from faceattr.exceptions import DataError
+from faceattr.tasks import TaskSet
+
+__all__ = ["index_csv"]
+
+# Not "007", which as a number would be the same group as "7", and not more digits than a float has.
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
+
+
+def index_csv(
+    path: str | Path,
+    *,
+    root: str | Path | None,
+    tasks: TaskSet,
+    path_column: str,
+    groups: Sequence[str] | None,
+) -> Index:
+    """Read an index table from a CSV file; see `Dataset.from_csv`."""
+    raw = _read_text(Path(path))
+    _require_columns(raw, [path_column, *tasks, *(groups or ())])
+    base = str(Path(path).parent if root is None else Path(root))
+    blank = raw[path_column].str.strip() == ""
+    rejects = _blank_rows(Path(path), blank)
+    raw = raw[~blank].reset_index(drop=True)
+    if raw.empty:
+        raise DataError("not one row with a path", argument="path", found=str(path))
+    paths = raw[path_column].tolist()
+    ids = raw["sample_id"].tolist() if "sample_id" in raw else None
+    table = pd.DataFrame(
+        {
+            "sample_id": ids or [sample_id_of(name, base) for name in paths],
+            "path": [full_path(name, base) for name in paths],
+        },
+        dtype="str",
+    )
+    for name in tasks:
+        table[name] = raw[name]
+    for name in _group_columns(raw, groups, {path_column, "sample_id", "path", *tasks}):
+        table[name] = _infer(raw[name])
+    checked = check_index(table, tasks)
+    _require_labels(checked, tasks)
+    return Index(checked, rejects)
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    # Everything as text: read_csv's own guesses would turn a class called "None" into no label.
+    try:
+        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(
+            "the table cannot be read",
+            argument="path",
+            expected="a CSV file in UTF-8 with a line of column names",
+            found=f"{path} ({error})",
+        ) from error
+
+
+def _require_columns(raw: pd.DataFrame, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in raw.columns]
+    if missing:
+        raise DataError(
+            "the CSV file lacks a column",
+            argument="path",
+            expected=", ".join(map(repr, missing)),
+            found=", ".join(map(repr, raw.columns)),
+        )
+
+
+def _require_labels(table: pd.DataFrame, tasks: TaskSet) -> None:
+    for name in tasks:
+        if table[name].isna().all():
+            raise DataError(
+                "the column holds no label",
+                argument=name,
+                expected="a label in at least one row",
+                found=f"{len(table)} rows, all empty",
+                hint=f"fill the column, or leave {name!r} out of tasks",
+            )
+
+
+def _blank_rows(path: Path, blank: pd.Series) -> pd.DataFrame:
+    # The first row below the column names is line 2 of the file.
+    lines = [f"{path.as_posix()}:{int(row) + 2}" for row in blank.index[blank]]
+    if not lines:
+        return empty_rejects()
+    return pd.DataFrame({"path": lines, "reason": "no path in this line"}, dtype="str")
+
+
+def _group_columns(raw: pd.DataFrame, groups: Sequence[str] | None, taken: set[str]) -> list[str]:
+    wanted = raw.columns.tolist() if groups is None else list(groups)
+    return [name for name in wanted if name not in taken]
+
+
+def _infer(column: pd.Series) -> pd.Series:
+    """Turn text into numbers if all of it is numbers; empty text becomes missing."""
+    filled = column[column != ""]
+    if len(filled) and all(_NUMBER.fullmatch(text) for text in filled):
+        return pd.to_numeric(column.mask(column == ""))
+    return column.mask(column == "")

@@ -1,0 +1,391 @@
+"""From names of files to rows: what a data set holds, and what was refused and why."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pandas as pd
+
+from faceattr.exceptions import DataError, TableError
+from faceattr.images import IMAGE_SUFFIXES
+from faceattr.tasks import (
+    RESERVED_NAMES,
+    RESERVED_SUFFIXES,
+    ClassificationTask,
+    RegressionTask,
+    Task,
+    TaskSet,
+)
+
+__all__ = [
+    "RACES",
+    "Index",
+    "check_index",
+    "check_rejects",
+    "check_unique_ids",
+    "empty_rejects",
+    "find_names",
+    "full_path",
+    "index_folder",
+    "index_utkface",
+    "order_columns",
+    "parse_utkface_name",
+    "sample_id_of",
+    "utkface_tasks",
+]
+
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+"""The groups of UTKFace, in the order of their codes 0 to 4."""
+
+GENDERS = ("male", "female")
+MAX_AGE = 116
+
+_INDEX_COLUMNS = frozenset({"sample_id", "path", "split", "age_min", "age_max"})
+_ABSOLUTE = re.compile(r"^(/|[A-Za-z]:[\\/]|synthetic:)")
+
+
+class Index(NamedTuple):
+    """What was found: rows that can be used, and what was refused."""
+
+    table: pd.DataFrame
+    rejects: pd.DataFrame
+
+
+def find_names(folder: str | Path) -> list[str]:
+    """List the image files below a folder.
+
+    A file is an image by its ending (`faceattr.images.IMAGE_SUFFIXES`); other files and hidden ones
+    (names that start with a dot) are not found, and so appear nowhere.
+
+    Parameters
+    ----------
+    folder : path
+        Searched with all its sub-folders; links are followed, a link back to a parent is not.
+
+    Returns
+    -------
+    list of str
+        Paths relative to `folder` with forward slashes, sorted.
+
+    Raises
+    ------
+    DataError
+        If the folder, or one inside it, cannot be read, or holds no image file.
+    """
+    root = os.fspath(folder)
+    try:
+        names = sorted(_walk(root, "", frozenset()))
+    except OSError as error:
+        raise DataError(
+            "the folder cannot be read",
+            argument="folder",
+            found=f"{error.filename or root} ({error.strerror or error})",
+            hint="give the folder that holds the images",
+        ) from error
+    if not names:
+        raise DataError(
+            "no image file in the folder",
+            argument="folder",
+            expected="files that end in " + ", ".join(sorted(IMAGE_SUFFIXES)),
+            found=str(root),
+        )
+    return names
+
+
+def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iterator[str]:
+    status = Path(folder).stat()
+    here = (status.st_dev, status.st_ino)
+    if here in parents:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", parents | {here})
+            elif _is_image(entry.name):
+                yield prefix + entry.name
+
+
+def _is_image(name: str) -> bool:
+    stem, dot, ending = name.rpartition(".")
+    return bool(stem) and dot + ending.lower() in IMAGE_SUFFIXES
+
+
+def parse_utkface_name(name: str) -> tuple[int, int, int]:
+    """Read the labels in a UTKFace name, ``age_gender_race_stamp.jpg.chip.jpg``.
+
+    Blanks around a field, a missing dot and more underscores after the stamp's start do no harm.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file, without folders.
+
+    Returns
+    -------
+    age, gender, race : int
+        Years from 0 to 116, and the codes 0-1 and 0-4.
+
+    Raises
+    ------
+    DataError
+        If a field is missing, is no whole number or lies outside its range; ``problem`` is the
+        reason given in ``rejects``.
+
+    Examples
+    --------
+    >>> from faceattr.data.index import parse_utkface_name
+    >>> parse_utkface_name("26_1_2_20170116.jpg.chip.jpg")
+    (26, 1, 2)
+    """
+    fields = [field.strip() for field in name.split("_", 3)]
+    if len(fields) < 4:
+        raise DataError(
+            f"the name has {len(fields)} of the 4 fields age_gender_race_stamp", rows=[name]
+        )
+    age = _parse_field(fields[0], "age", MAX_AGE, name)
+    gender = _parse_field(fields[1], "gender", len(GENDERS) - 1, name)
+    race = _parse_field(fields[2], "race", len(RACES) - 1, name)
+    if not ("0" <= fields[3][:1] <= "9"):
+        raise DataError("the stamp does not start with a digit", rows=[name])
+    return age, gender, race
+
+
+def _parse_field(text: str, field: str, high: int, name: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise DataError(f"{field} is not a whole number: {text!r}", rows=[name])
+    value = int(text)
+    if value > high:
+        raise DataError(f"{field} is outside 0-{high}: {text}", rows=[name])
+    return value
+
+
+def utkface_tasks(names: Iterable[str]) -> TaskSet:
+    """Return the tasks of UTKFace by name: "age", "gender", "race"."""
+    known: dict[str, Task] = {
+        "age": RegressionTask("age", unit="years", bounds=(0, MAX_AGE)),
+        "gender": ClassificationTask("gender", GENDERS, codes=dict(enumerate(GENDERS))),
+        "race": ClassificationTask("race", RACES, codes=dict(enumerate(RACES))),
+    }
+    wanted = [names] if isinstance(names, str) else list(names)
+    for name in wanted:
+        if name not in known:
+            raise DataError(
+                "not a task of UTKFace",
+                argument="tasks",
+                expected="names among " + ", ".join(map(repr, known)),
+                found=repr(name),
+            )
+    return TaskSet([known[name] for name in wanted])
+
+
+def index_utkface(folder: str | Path) -> Index:
+    """List a folder of UTKFace: columns sample_id, path, age, gender, race.
+
+    Accepted and rejected rows together are all image files that `find_names` finds.
+    """
+    names, refused = _readable_names(find_names(folder))
+    accepted: list[str] = []
+    labels: list[tuple[int, int, int]] = []
+    for name in names:
+        try:
+            labels.append(parse_utkface_name(name.rpartition("/")[2]))
+        except DataError as error:
+            refused.append((name, error.problem))
+        else:
+            accepted.append(name)
+    _require_rows(accepted, refused)
+    ages, genders, races = zip(*labels, strict=True)
+    table = _path_table(folder, accepted)
+    table["age"] = pd.Series(ages, dtype="float64")
+    table["gender"] = pd.Series([GENDERS[code] for code in genders], dtype="str")
+    table["race"] = pd.Series([RACES[code] for code in races], dtype="str")
+    return Index(table, _reject_table(folder, refused))
+
+
+def index_folder(
+    folder: str | Path, task: ClassificationTask | str
+) -> tuple[Index, ClassificationTask]:
+    """List a folder whose sub-folders are classes: columns sample_id, path and the task's."""
+    names, refused = _readable_names(find_names(folder))
+    inside = [name for name in names if "/" in name]
+    refused += [(name, "not in the folder of a class") for name in names if "/" not in name]
+    found = sorted({name.partition("/")[0] for name in inside})
+    if isinstance(task, str):
+        if len(found) < 2:
+            raise DataError(
+                "fewer than two classes",
+                argument="folder",
+                expected="images in two or more sub-folders, one for each class",
+                found=f"sub-folders with images: {found}",
+                hint="pass task=ClassificationTask(...) to name classes that have no image here",
+            )
+        task = ClassificationTask(task, tuple(found))
+    classes = {folder_name: _class_of(folder_name, task) for folder_name in found}
+    accepted = [name for name in inside if classes[name.partition("/")[0]] is not None]
+    refused += [
+        (name, f"{name.partition('/')[0]!r} is no class of {task.name!r}")
+        for name in inside
+        if classes[name.partition("/")[0]] is None
+    ]
+    _require_rows(accepted, refused)
+    table = _path_table(folder, accepted)
+    labels = [classes[name.partition("/")[0]] for name in accepted]
+    table[task.name] = pd.Series(labels, dtype="str")
+    return Index(table, _reject_table(folder, refused)), task
+
+
+def _class_of(folder_name: str, task: ClassificationTask) -> str | None:
+    try:
+        return str(task.parse([folder_name], [folder_name]).iloc[0])
+    except DataError:
+        return None
+
+
+def _readable_names(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    # A name that is no UTF-8 could be neither written to a table nor printed.
+    good: list[str] = []
+    refused: list[tuple[str, str]] = []
+    for name in names:
+        if name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name):
+            good.append(name)
+        else:
+            shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
+            refused.append((shown, "the name is not valid UTF-8"))
+    return good, refused
+
+
+def _path_table(folder: str | Path, names: Sequence[str]) -> pd.DataFrame:
+    root = Path(folder).as_posix().rstrip("/")
+    return pd.DataFrame(
+        {
+            "sample_id": pd.Series(names, dtype="str"),
+            "path": pd.Series([f"{root}/{name}" for name in names], dtype="str"),
+        }
+    )
+
+
+def _reject_table(folder: str | Path, refused: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    root = Path(folder).as_posix().rstrip("/")
+    rows = sorted((f"{root}/{name}", reason) for name, reason in refused)
+    return pd.DataFrame(rows, columns=["path", "reason"], dtype="str")
+
+
+def empty_rejects() -> pd.DataFrame:
+    """Return a table of rejects without a row."""
+    return pd.DataFrame({"path": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")})
+
+
+def check_rejects(rejects: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of rejects with its two columns, as text."""
+    missing = [name for name in ("path", "reason") if name not in rejects.columns]
+    if missing:
+        raise TableError(
+            "a column is missing", argument="rejects", expected=", ".join(map(repr, missing))
+        )
+    return rejects[["path", "reason"]].reset_index(drop=True).astype("str")
+
+
+def _require_rows(accepted: Sequence[str], refused: Sequence[tuple[str, str]]) -> None:
+    if not accepted:
+        raise DataError(
+            "not one file can be used",
+            argument="folder",
+            rows=[f"{name} ({reason})" for name, reason in refused],
+        )
+
+
+def sample_id_of(path: str, root: str) -> str:
+    """Return a path relative to the root with forward slashes; as it is if it lies elsewhere."""
+    if path.startswith("synthetic:"):
+        return path
+    if not _ABSOLUTE.match(path):
+        return PurePosixPath(os.path.normpath(path).replace(os.sep, "/")).as_posix()
+    inside = os.path.relpath(path, root).replace(os.sep, "/")
+    return path.replace(os.sep, "/") if inside.startswith("..") else inside
+
+
+def full_path(path: str, root: str) -> str:
+    """Return the path to open for a path that may be relative to the root."""
+    return path if _ABSOLUTE.match(path) else f"{root.rstrip('/')}/{path}"
+
+
+def check_index(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
+    """Return an index table in its normal form: checked, in column order, rows numbered from 0.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or reserved, or ids are missing or repeated.
+    DataError
+        If a label cannot be read.
+    """
+    _check_columns(table, tasks)
+    checked = table.reset_index(drop=True)
+    for column in ("sample_id", "path"):
+        values = checked[column]
+        bad = [str(row) for row in values.index[values.isna() | (values.astype("str") == "")]]
+        if bad:
+            raise TableError("a row without a value", argument=column, rows=bad)
+        checked[column] = values.astype("str")
+    check_unique_ids(checked["sample_id"], "sample_id")
+    rows = checked["sample_id"].tolist()
+    for name, task in tasks.items():
+        checked[name] = task.parse(checked[name], rows)
+    return order_columns(checked, tasks)
+
+
+def check_unique_ids(ids: pd.Series, argument: str) -> None:
+    """Raise TableError where an id occurs twice."""
+    repeated = ids[ids.duplicated()].drop_duplicates().tolist()
+    if repeated:
+        raise TableError(
+            "given more than once",
+            argument=argument,
+            rows=[str(value) for value in repeated],
+            expected="one row for each image",
+        )
+
+
+def order_columns(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
+    """Put sample_id, path and the tasks first, and split last."""
+    first = ["sample_id", "path", *tasks]
+    last = [column for column in ("split",) if column in table.columns]
+    middle = [column for column in table.columns if column not in (*first, *last)]
+    return table[[*first, *middle, *last]]
+
+
+def _check_columns(table: pd.DataFrame, tasks: TaskSet) -> None:
+    missing = [name for name in ("sample_id", "path", *tasks) if name not in table.columns]
+    if missing:
+        raise TableError(
+            "a column is missing",
+            argument="table",
+            expected=", ".join(map(repr, missing)),
+            found=", ".join(repr(str(column)) for column in table.columns),
+        )
+    names = [str(column) for column in table.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise TableError("a column is given more than once", argument="table", rows=repeated)
+    taken = [name for name in names if name not in tasks and _is_reserved(name, tasks)]
+    if taken:
+        raise TableError(
+            "reserved names: other tables use them for columns of their own",
+            argument="table",
+            rows=taken,
+            hint="rename these columns, or leave them out",
+        )
+
+
+def _is_reserved(name: str, tasks: TaskSet) -> bool:
+    derived = any(
+        name in {task + suffix for suffix in RESERVED_SUFFIXES} or name.startswith(f"{task}_prob_")
+        for task in tasks
+    )
+    return derived or (name in RESERVED_NAMES and name not in _INDEX_COLUMNS)
