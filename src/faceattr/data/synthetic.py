@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from faceattr._validation import check_integer, check_number
-from faceattr.data.drawing import render
-from faceattr.data.traits import Look
+from faceattr.data.drawing import Look, render
 from faceattr.data.variation import LOOK_STREAM, NOISE_STREAM, normals, uniforms, variation
 from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.images import UInt8Image
