@@ -63,6 +63,7 @@ def tests(session: nox.Session) -> None:
 def doctest(session: nox.Session) -> None:
     """Run the examples in docstrings."""
     _prepare(session)
+    session.env["FACEATTR_CACHE"] = session.create_tmp()
     _run(session, "pytest", "--doctest-modules", "--pyargs", "faceattr", *session.posargs)
 
 
