@@ -1,0 +1,187 @@
+"""Metrics of classes, such as gender.
+
+Every function returns one column a class and a last one for all classes. A figure that would divide
+by 0 is NaN, and averages go over the classes for which it is defined: what scikit-learn gives with
+``zero_division=np.nan``. The class columns treat a class against all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from faceattr.evaluation.metrics import (
+    ClassificationData,
+    FloatArray,
+    classification_metric,
+    ratio,
+)
+from faceattr.exceptions import InvalidArgumentError
+
+__all__ = [
+    "accuracy",
+    "average_precision",
+    "f1",
+    "log_loss",
+    "precision",
+    "recall",
+    "roc_auc",
+    "support",
+]
+
+_Curve: TypeAlias = Callable[[FloatArray, npt.NDArray[np.bool_], FloatArray], FloatArray]
+
+
+@classification_metric("support", label="rows", better=None, interval=False)
+def support(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Count the rows labelled with a class, and all rows."""
+    labelled, _, _ = _tallies(data, counts)
+    return _with_last(labelled, counts.sum(axis=1))
+
+
+@classification_metric("accuracy", label="accuracy", better="higher")
+def accuracy(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Share of right decisions: this class or another; over all classes, the right class."""
+    labelled, predicted, right = _tallies(data, counts)
+    total = counts.sum(axis=1)
+    wrong = labelled + predicted - 2 * right
+    return _with_last(
+        ratio(total[:, None] - wrong, total[:, None]), ratio(right.sum(axis=1), total)
+    )
+
+
+@classification_metric("precision", label="precision", better="higher")
+def precision(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Share of the predictions of a class that are right; over all classes the plain mean."""
+    _, predicted, right = _tallies(data, counts)
+    return _with_mean(ratio(right, predicted))
+
+
+@classification_metric("recall", label="recall", better="higher")
+def recall(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Share of the rows of a class that are found; over all classes the plain mean."""
+    labelled, _, right = _tallies(data, counts)
+    return _with_mean(ratio(right, labelled))
+
+
+@classification_metric("f1", label="F1", better="higher")
+def f1(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Harmonic mean of precision and recall; over all classes the plain mean."""
+    labelled, predicted, right = _tallies(data, counts)
+    return _with_mean(ratio(2 * right, labelled + predicted))
+
+
+@classification_metric("roc_auc", label="ROC AUC", better="higher", needs_probabilities=True)
+def roc_auc(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Area under the ROC curve of each class against the others.
+
+    It is the chance that a row of the class gets a higher probability than another row, ties
+    counting half; NaN where one of the two kinds is absent. Over two classes it is that of the
+    positive class, over more the plain mean.
+    """
+    return _ranked(data, counts, _auc)
+
+
+@classification_metric(
+    "average_precision", label="average precision", better="higher", needs_probabilities=True
+)
+def average_precision(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Average precision of each class against the others.
+
+    The sum of precisions at every threshold, weighted by the recall gained there, without
+    interpolation; NaN where the class is absent. Over two classes it is that of the positive class,
+    over more the plain mean.
+    """
+    return _ranked(data, counts, _average_precision)
+
+
+@classification_metric("log_loss", label="log loss", better="lower", needs_probabilities=True)
+def log_loss(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Mean of -log(probability of the true class), over the rows of a class and over all rows.
+
+    Probabilities are kept 2.2e-16 away from 0 and 1, so that one wrong certainty costs 36, not
+    infinity.
+    """
+    probabilities = _probabilities(data)[np.arange(len(data)), data.truth]
+    tiny = np.finfo(np.float64).eps
+    losses = -np.log(np.clip(probabilities, tiny, 1.0 - tiny))
+    labelled, _, _ = _tallies(data, counts)
+    by_class = (counts * losses) @ _one_hot(data.truth, data.n_classes)
+    return _with_last(ratio(by_class, labelled), ratio(counts @ losses, counts.sum(axis=1)))
+
+
+def _tallies(
+    data: ClassificationData, counts: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Count, for each sample and class, the rows labelled, predicted, and both."""
+    truth = _one_hot(data.truth, data.n_classes)
+    right = truth * (data.truth == data.prediction)[:, None]
+    return counts @ truth, counts @ _one_hot(data.prediction, data.n_classes), counts @ right
+
+
+def _one_hot(codes: npt.NDArray[np.int64], n_classes: int) -> FloatArray:
+    return np.equal(codes[:, None], np.arange(n_classes)).astype(np.float64)
+
+
+def _with_last(by_class: FloatArray, overall: FloatArray) -> FloatArray:
+    return np.column_stack([by_class, overall])
+
+
+def _with_mean(by_class: FloatArray) -> FloatArray:
+    defined = ~np.isnan(by_class)
+    total = np.where(defined, by_class, 0.0).sum(axis=1)
+    return _with_last(by_class, ratio(total, defined.sum(axis=1).astype(np.float64)))
+
+
+def _ranked(data: ClassificationData, counts: FloatArray, curve: _Curve) -> FloatArray:
+    probabilities = _probabilities(data)
+    by_class = np.column_stack(
+        [
+            curve(probabilities[:, label], data.truth == label, counts)
+            for label in range(data.n_classes)
+        ]
+    )
+    if data.n_classes == 2:
+        return _with_last(by_class, by_class[:, data.positive])
+    return _with_mean(by_class)
+
+
+def _probabilities(data: ClassificationData) -> FloatArray:
+    if data.probabilities is None:
+        raise InvalidArgumentError("probabilities are needed", argument="data")
+    return data.probabilities
+
+
+def _auc(scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray) -> FloatArray:
+    above, all_ = _by_threshold(scores, positive, counts)
+    negative = all_ - above
+    # Rows of the same score form one step: pairs within it count half.
+    higher = np.cumsum(above, axis=1) - above / 2
+    pairs = above.sum(axis=1) * negative.sum(axis=1)
+    return ratio((negative * higher).sum(axis=1), pairs)
+
+
+def _average_precision(
+    scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray
+) -> FloatArray:
+    gained, all_ = _by_threshold(scores, positive, counts)
+    precisions = ratio(np.cumsum(gained, axis=1), np.cumsum(all_, axis=1))
+    weighted = np.where(gained > 0, precisions, 0.0) * gained
+    return ratio(weighted.sum(axis=1), gained.sum(axis=1))
+
+
+def _by_threshold(
+    scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Count positive and all rows of every distinct score, the highest score first."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    sorted_counts = counts[:, order]
+    if len(starts) == len(ordered):
+        return sorted_counts * positive[order], sorted_counts
+    gained = np.add.reduceat(sorted_counts * positive[order], starts, axis=1)
+    return gained, np.add.reduceat(sorted_counts, starts, axis=1)

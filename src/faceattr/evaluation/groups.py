@@ -1,0 +1,166 @@
+"""Groups of rows that figures are given for: bins of a number, or the values of a category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr.binning import AGE_BINS, BinSpec, make_bins
+from faceattr.exceptions import InvalidArgumentError, TableError
+from faceattr.tables import check_ids
+from faceattr.tasks import ClassificationTask, TaskSet
+
+__all__ = ["MISSING", "NOT_SCORED", "Grouping", "group_rows", "join_quality"]
+
+MISSING = "missing"
+"""The bin of rows that lack the value that they are grouped by."""
+
+NOT_SCORED = "not scored"
+"""The bin of rows that the quality table does not know."""
+
+_DEFAULT_QUANTILES = 5
+_FEW_WHOLE_NUMBERS = 10
+_MAX_GROUPS = 200
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A partition of the rows.
+
+    Attributes
+    ----------
+    column : str
+        What the rows are grouped by.
+    names : tuple of str, length k
+        The bins in order, also the empty ones.
+    codes : numpy.ndarray of int, shape (n,)
+        The bin of each row.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.intp]
+
+
+def join_quality(
+    predictions: pd.DataFrame, quality: pd.DataFrame | None, by: Sequence[str]
+) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Bring the columns to group by from the quality table; every prediction is kept.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        The predictions with the columns that they lacked, in the order of the predictions.
+    joined : frozenset of str
+        The columns that came from the quality table.
+
+    Raises
+    ------
+    TableError
+        If ids are repeated in the quality table, none is shared, or a column is in neither table.
+    """
+    wanted = [name for name in by if name not in predictions.columns]
+    known = [] if quality is None else list(quality.columns)
+    absent = [name for name in wanted if name not in known]
+    if absent:
+        raise TableError(
+            "a column to group by is missing",
+            argument="by",
+            expected=f"one of the columns {list(predictions.columns) + known}",
+            found=repr(absent[0]),
+            hint="give the table that holds it: evaluate(predictions, quality)"
+            if quality is None
+            else None,
+        )
+    if quality is None:
+        return predictions, frozenset()
+    ids = check_ids(predictions, "predictions", allow_repeats=True)
+    scored = check_ids(quality, "quality", allow_repeats=True)
+    _check_match(ids, scored)
+    columns = quality.set_index("sample_id")[wanted].reindex(ids.to_list())
+    columns.index = predictions.index
+    return pd.concat([predictions, columns], axis=1), frozenset(wanted)
+
+
+def group_rows(
+    table: pd.DataFrame,
+    column: str,
+    bins: Mapping[str, BinSpec],
+    tasks: TaskSet,
+    missing: str,
+) -> Grouping:
+    """Put every row into one bin of a column.
+
+    Numbers go to the bins given, ages to the usual age groups, other numbers to five quantiles.
+    Text, booleans, categories and whole numbers with at most ten values make a group a value.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidArgumentError
+        If the bins do not fit the column, or it has more than 200 groups.
+    """
+    values = table[column]
+    if column in bins or (_is_number(values) and not _is_code(values, column)):
+        default: BinSpec = AGE_BINS if column == "age" else _DEFAULT_QUANTILES
+        chosen = make_bins(bins.get(column, default), values, argument=f"bins[{column!r}]")
+        assigned = chosen.assign(values, missing=missing)
+        return Grouping(column, tuple(assigned.categories), assigned.codes.astype(np.intp))
+    return _group_categories(values, column, tasks, missing)
+
+
+def _group_categories(values: pd.Series, column: str, tasks: TaskSet, missing: str) -> Grouping:
+    task = tasks.get(column)
+    if isinstance(task, ClassificationTask):
+        names = list(task.classes)
+        codes = task.encode(task.parse(values, [str(row) for row in range(len(values))]))
+    else:
+        category = values.astype("category").cat
+        names = [str(name) for name in category.categories]
+        codes = np.array(category.codes, dtype=np.int64)
+    if len(names) > _MAX_GROUPS or len(set(names)) < len(names):
+        raise InvalidArgumentError(
+            "not a column to group by",
+            argument="by",
+            expected=f"at most {_MAX_GROUPS} values, each with a name of its own",
+            found=f"{len(names)} values in column {column!r}",
+        )
+    if (codes < 0).any():
+        while missing in names:
+            missing = f"({missing})"
+        codes[codes < 0] = len(names)
+        names.append(missing)
+    return Grouping(column, tuple(names), codes.astype(np.intp))
+
+
+def _is_number(values: pd.Series) -> bool:
+    dtype = values.dtype
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+
+
+def _is_code(values: pd.Series, column: str) -> bool:
+    whole = pd.api.types.is_integer_dtype(values.dtype) and column != "age"
+    return bool(whole and values.nunique() <= _FEW_WHOLE_NUMBERS)
+
+
+def _check_match(ids: pd.Series, scored: pd.Series) -> None:
+    repeated = scored[scored.duplicated()].unique()
+    if len(repeated):
+        problem, rows = "ids are repeated", [str(value) for value in repeated]
+        hint = "quality.drop_duplicates('sample_id') keeps the first row of each"
+    elif len(ids) and not ids.isin(scored).any():
+        problem, rows = "no id is shared with the predictions", []
+        hint = "both tables must name a sample alike: by its path relative to the data's folder"
+    else:
+        return
+    raise TableError(
+        problem,
+        argument="quality",
+        rows=rows,
+        expected=f"ids such as {list(ids[:2])} in the predictions, each once",
+        found=f"ids such as {list(scored[:2])} in the quality table",
+        hint=hint,
+    )

@@ -1,0 +1,214 @@
+"""The frame of all metrics: what they are given, what they return, and where they are registered.
+
+A metric is a pure function of labels, predictions and counts. Counts say how often each row stands
+in a sample, one line a sample: all ones give the figure itself, resampled counts its bootstrap, by
+the same code and for many resamples at once. Whoever needs another metric decorates a function;
+tables, intervals and bins come with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from faceattr.registry import Registry
+
+__all__ = [
+    "CLASSIFICATION_METRICS",
+    "REGRESSION_METRICS",
+    "Better",
+    "ClassificationData",
+    "FloatArray",
+    "Metric",
+    "RegressionData",
+    "classification_metric",
+    "higher_is_better",
+    "ratio",
+    "regression_metric",
+]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Better: TypeAlias = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class RegressionData:
+    """Labelled and predicted numbers of a group of rows.
+
+    Attributes
+    ----------
+    truth, prediction : numpy.ndarray of float64, shape (n,)
+        Finite, in the task's unit.
+    """
+
+    truth: FloatArray
+    prediction: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> RegressionData:
+        """Return the data of some rows."""
+        return RegressionData(self.truth[rows], self.prediction[rows])
+
+
+@dataclass(frozen=True)
+class ClassificationData:
+    """Labelled and predicted classes of a group of rows.
+
+    Attributes
+    ----------
+    truth, prediction : numpy.ndarray of int64, shape (n,)
+        Positions of classes, 0 to ``n_classes - 1``.
+    probabilities : numpy.ndarray of float64, shape (n, n_classes), or None
+        One column a class; None where only labels are known.
+    n_classes : int
+    positive : int
+        The class that ranking metrics of two classes are about.
+    """
+
+    truth: npt.NDArray[np.int64]
+    prediction: npt.NDArray[np.int64]
+    probabilities: FloatArray | None
+    n_classes: int
+    positive: int
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> ClassificationData:
+        """Return the data of some rows."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return ClassificationData(
+            self.truth[rows], self.prediction[rows], probabilities, self.n_classes, self.positive
+        )
+
+
+RegressionFunction: TypeAlias = Callable[[RegressionData, FloatArray], FloatArray]
+ClassificationFunction: TypeAlias = Callable[[ClassificationData, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables.
+    label : str
+        Its name for people.
+    better : {"higher", "lower"} or None
+        Which way is better; None where neither is.
+    interval : bool
+        Whether a bootstrap interval means anything.
+    needs_probabilities : bool
+        Whether it is left out for tables without columns of probabilities.
+    rows : callable, optional
+        The rows it rests on, where these are not all: data to bool ``(n,)``.
+    function : callable
+        Data and counts float64 ``(B, n)`` to float64 ``(B,)`` for numbers, or
+        ``(B, n_classes + 1)`` for classes, one column a class and the last for all of them.
+        NaN where undefined.
+    """
+
+    name: str
+    label: str
+    better: Better | None
+    interval: bool
+    needs_probabilities: bool
+    rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None
+    function: RegressionFunction | ClassificationFunction
+
+
+REGRESSION_METRICS: Registry[Metric] = Registry("regression metric")
+CLASSIFICATION_METRICS: Registry[Metric] = Registry("classification metric")
+
+
+def regression_metric(
+    name: str,
+    *,
+    label: str,
+    better: Better | None,
+    interval: bool = True,
+    rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None = None,
+) -> Callable[[RegressionFunction], RegressionFunction]:
+    """Register a metric of numbers; the parameters are those of `Metric`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is taken.
+    """
+
+    def register(function: RegressionFunction) -> RegressionFunction:
+        metric = Metric(name, label, better, interval, False, rows, function)
+        REGRESSION_METRICS.register(name, metric)
+        return function
+
+    return register
+
+
+def classification_metric(
+    name: str,
+    *,
+    label: str,
+    better: Better | None,
+    interval: bool = True,
+    needs_probabilities: bool = False,
+) -> Callable[[ClassificationFunction], ClassificationFunction]:
+    """Register a metric of classes; the parameters are those of `Metric`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is taken.
+    """
+
+    def register(function: ClassificationFunction) -> ClassificationFunction:
+        metric = Metric(name, label, better, interval, needs_probabilities, None, function)
+        CLASSIFICATION_METRICS.register(name, metric)
+        return function
+
+    return register
+
+
+def higher_is_better(metric: str) -> bool | None:
+    """Tell which way a metric is better, by its name.
+
+    Parameters
+    ----------
+    metric : str
+        As in tables: ``"mae"``.
+
+    Returns
+    -------
+    bool or None
+        None where neither way is better, as for the bias.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such metric.
+
+    Examples
+    --------
+    >>> from faceattr.evaluation import higher_is_better
+    >>> higher_is_better("mae"), higher_is_better("roc_auc"), higher_is_better("bias")
+    (False, True, None)
+    """
+    known = REGRESSION_METRICS if metric in REGRESSION_METRICS else CLASSIFICATION_METRICS
+    better = known.get(metric, argument="metric").better
+    return None if better is None else better == "higher"
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Divide; NaN where the denominator is 0."""
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    result = np.full(shape, np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result

@@ -1,0 +1,168 @@
+"""Metrics of numbers, such as age.
+
+Formulas are scikit-learn's, in float64. With ``w`` the counts of one line, ``t`` the truth and
+``p`` the prediction, a mean is ``sum(w * x) / sum(w)``; it is NaN for no rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from faceattr.evaluation.metrics import FloatArray, RegressionData, ratio, regression_metric
+
+__all__ = [
+    "bias",
+    "log_mae",
+    "mae",
+    "mape",
+    "mse",
+    "r2",
+    "rmse",
+    "support",
+    "within_5",
+]
+
+_Statistic: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+
+_FLAT = 1e-13
+"""Truths whose spread is below this share of their size are taken for constant."""
+
+
+@regression_metric("support", label="rows", better=None, interval=False)
+def support(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Count the rows."""
+    return np.asarray(counts.sum(axis=1), dtype=np.float64)
+
+
+@regression_metric("mae", label="MAE", better="lower")
+def mae(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean absolute error, in the task's unit."""
+    return _mean(np.abs(_error(data)), counts)
+
+
+@regression_metric("mse", label="MSE", better="lower")
+def mse(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean squared error, in the task's unit squared."""
+    return _mean(_error(data) ** 2, counts)
+
+
+@regression_metric("rmse", label="RMSE", better="lower")
+def rmse(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Root of the mean squared error, in the task's unit."""
+    return np.sqrt(mse(data, counts))
+
+
+@regression_metric("r2", label="R2", better="higher")
+def r2(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Coefficient of determination, at most 1; NaN where all truths are equal."""
+    centred = data.truth - data.truth.mean()
+    squares = counts @ centred**2
+    total = counts.sum(axis=1)
+    spread = squares - ratio((counts @ centred) ** 2, total)
+    # Where a resample holds one truth only, rounding leaves a spread that is not quite 0.
+    size = np.abs(data.truth).max(initial=0.0)
+    flat = ~(spread > np.maximum(1e-12 * squares, total * (_FLAT * size) ** 2))
+    return 1.0 - ratio(counts @ _error(data) ** 2, np.where(flat, 0.0, spread))
+
+
+def _above_zero(data: RegressionData) -> npt.NDArray[np.bool_]:
+    return data.truth > 0
+
+
+@regression_metric("mape", label="MAPE (%)", better="lower", rows=_above_zero)
+def mape(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean absolute error in percent of the truth, over truths above 0."""
+    kept = _above_zero(data)
+    share = np.abs(_error(data)[kept]) / data.truth[kept]
+    return 100.0 * _mean(share, counts[:, kept])
+
+
+def _not_negative(data: RegressionData) -> npt.NDArray[np.bool_]:
+    return data.truth >= 0
+
+
+@regression_metric("log_mae", label="MAE of log(1 + x)", better="lower", rows=_not_negative)
+def log_mae(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean absolute difference of log(1 + x), over truths of 0 and more.
+
+    It weighs errors in proportion, so that two years count for more at 3 than at 60. Predictions
+    below 0 are taken for 0.
+    """
+    kept = _not_negative(data)
+    prediction = np.log1p(np.maximum(data.prediction[kept], 0.0))
+    return _mean(np.abs(prediction - np.log1p(data.truth[kept])), counts[:, kept])
+
+
+@regression_metric("bias", label="bias", better=None)
+def bias(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean of prediction minus truth, in the task's unit; above 0 if predictions are too high."""
+    return _mean(_error(data), counts)
+
+
+@regression_metric("within_5", label="within 5", better="higher")
+def within_5(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Share, 0 to 1, of predictions at most 5 units off (the cumulative score CS@5 of age)."""
+    return _mean((np.abs(_error(data)) <= 5.0).astype(np.float64), counts)
+
+
+def _error(data: RegressionData) -> FloatArray:
+    return data.prediction - data.truth
+
+
+def _mean(values: FloatArray, counts: FloatArray) -> FloatArray:
+    return ratio(counts @ values, counts.sum(axis=1))
+
+
+def _std(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """Sample standard deviation (n - 1); NaN for fewer than two rows."""
+    centred = values - values.mean()
+    total = counts.sum(axis=1)
+    squares = counts @ centred**2 - ratio((counts @ centred) ** 2, total)
+    return np.sqrt(ratio(np.maximum(squares, 0.0), np.maximum(total - 1.0, 0.0)))
+
+
+def _median(values: FloatArray, counts: FloatArray) -> FloatArray:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[:, order], axis=1)
+    total = counts.sum(axis=1)
+    ordered = np.append(values[order], np.nan)  # the last one answers for samples without a row
+    # Of an even number of rows the median lies between the two in the middle.
+    lower = (reached < np.ceil(total / 2)[:, None]).sum(axis=1)
+    upper = (reached < (np.floor(total / 2) + 1)[:, None]).sum(axis=1)
+    return np.where(total > 0, (ordered[lower] + ordered[upper]) / 2, np.nan)
+
+
+def _minimum(values: FloatArray, counts: FloatArray) -> FloatArray:
+    lowest = np.where(counts > 0, values, np.inf).min(axis=1)
+    return np.where(np.isfinite(lowest), lowest, np.nan)
+
+
+def _maximum(values: FloatArray, counts: FloatArray) -> FloatArray:
+    return -_minimum(-values, counts)
+
+
+def _summary(side: str, function: _Statistic) -> Callable[[RegressionData, FloatArray], FloatArray]:
+    def summary(data: RegressionData, counts: FloatArray) -> FloatArray:
+        return function(getattr(data, side), counts)
+
+    return summary
+
+
+def _register_summaries() -> None:
+    """Register mean, standard deviation, median, minimum and maximum of truth and prediction."""
+    statistics: dict[str, _Statistic] = {"mean": _mean, "std": _std, "median": _median}
+    statistics |= {"min": _minimum, "max": _maximum}
+    for side, noun in (("truth", "truth"), ("prediction", "predictions")):
+        for name, function in statistics.items():
+            label, interval = f"{name} of {noun}", name not in {"min", "max"}
+            register = regression_metric(
+                f"{side}_{name}", label=label, better=None, interval=interval
+            )
+            register(_summary(side, function))
+
+
+_register_summaries()

@@ -1,0 +1,149 @@
+"""From the columns of a predictions table to the arrays that metrics are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr.evaluation.metrics import ClassificationData, FloatArray, RegressionData
+from faceattr.exceptions import TableError
+from faceattr.tables import pred_column, prob_column
+from faceattr.tasks import ClassificationTask, RegressionTask, Task
+
+__all__ = ["TaskRows", "task_rows"]
+
+_SUM_TOLERANCE = 0.01
+"""Probabilities rounded in a file need not add up to 1 exactly."""
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """One task's labels and predictions.
+
+    Attributes
+    ----------
+    task : RegressionTask or ClassificationTask
+    data : RegressionData or ClassificationData
+        Of the m rows that have both a label and a prediction.
+    used : numpy.ndarray of int, shape (m,)
+        Their positions in the table.
+    failed, unlabelled : numpy.ndarray of bool, shape (n,)
+        Rows of the table without a prediction; rows with a prediction but no label.
+    """
+
+    task: Task
+    data: RegressionData | ClassificationData
+    used: npt.NDArray[np.intp]
+    failed: npt.NDArray[np.bool_]
+    unlabelled: npt.NDArray[np.bool_]
+
+
+def task_rows(table: pd.DataFrame, task: Task) -> TaskRows:
+    """Read a task's columns.
+
+    Raises
+    ------
+    TableError
+        If a column is absent or a value is not what its column should hold.
+    DataError
+        If a label is neither a class nor a code of the task.
+    """
+    needed = [task.name, pred_column(task.name)]
+    absent = [name for name in needed if name not in table.columns]
+    if absent:
+        raise TableError(
+            f"columns of task {task.name!r} are missing",
+            argument="predictions",
+            expected=f"the columns {needed}",
+            found=f"the columns {list(table.columns)}",
+        )
+    names = row_names(table)
+    if isinstance(task, RegressionTask):
+        truth, prediction = (_numbers(table[name], names) for name in needed)
+        labelled, predicted = ~np.isnan(truth), ~np.isnan(prediction)
+        used = np.flatnonzero(labelled & predicted)
+        numbers = RegressionData(truth, prediction).take(used)
+        return TaskRows(task, numbers, used, ~predicted, predicted & ~labelled)
+    codes, guesses = (_codes(table[name], task, names) for name in needed)
+    probabilities = _probabilities(table, task, names)
+    labelled, predicted = codes >= 0, guesses >= 0
+    if probabilities is not None:
+        predicted &= ~np.isnan(probabilities).any(axis=1)
+    used = np.flatnonzero(labelled & predicted)
+    n_classes, positive = len(task.classes), task.classes.index(task.positive)
+    classes = ClassificationData(codes, guesses, probabilities, n_classes, positive).take(used)
+    return TaskRows(task, classes, used, ~predicted, predicted & ~labelled)
+
+
+def row_names(table: pd.DataFrame) -> list[str]:
+    """Return what errors call the rows: their ids, or else their numbers."""
+    if "sample_id" in table.columns:
+        return [str(value) for value in table["sample_id"]]
+    return [f"row {position}" for position in range(len(table))]
+
+
+def _numbers(column: pd.Series, names: Sequence[str]) -> FloatArray:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.isinf(values)
+    else:
+        read = pd.to_numeric(column.astype(object), errors="coerce")
+        values = read.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.isinf(values) | (np.isnan(values) & column.notna().to_numpy(dtype=bool))
+    _refuse(bad, column, names, "finite numbers; missing where not known")
+    return values
+
+
+def _codes(
+    column: pd.Series, task: ClassificationTask, names: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    codes = task.encode(column)
+    if ((codes < 0) & column.notna().to_numpy(dtype=bool)).any():
+        codes = task.encode(task.parse(column, names))  # other spellings, or codes
+    return codes
+
+
+def _probabilities(
+    table: pd.DataFrame, task: ClassificationTask, names: Sequence[str]
+) -> FloatArray | None:
+    columns = [prob_column(task.name, label) for label in task.classes]
+    present = [name for name in columns if name in table.columns]
+    if not present:
+        return None
+    known = {name: _numbers(table[name], names) for name in present}
+    for name, values in known.items():
+        outside = (values < -_SUM_TOLERANCE) | (values > 1 + _SUM_TOLERANCE)
+        _refuse(outside, table[name], names, "probabilities from 0 to 1")
+    if len(present) == 1 and len(columns) == 2:
+        other = next(name for name in columns if name not in known)
+        known[other] = 1.0 - known[present[0]]
+    elif len(present) < len(columns):
+        raise TableError(
+            "probabilities of some classes are missing",
+            argument=f"predictions, task {task.name!r}",
+            expected=f"the columns {columns}, or none of them",
+            found=f"the columns {present}",
+        )
+    matrix = np.column_stack([known[name] for name in columns])
+    sums = pd.Series(matrix.sum(axis=1))
+    bad = (np.abs(sums - 1.0) > _SUM_TOLERANCE).to_numpy()
+    _refuse(bad, sums.rename(", ".join(columns)), names, "probabilities that add up to 1")
+    return matrix
+
+
+def _refuse(
+    bad: npt.NDArray[np.bool_], column: pd.Series, names: Sequence[str], expected: str
+) -> None:
+    positions = [int(position) for position in np.flatnonzero(bad)]
+    if positions:
+        raise TableError(
+            "values cannot be evaluated",
+            argument=f"predictions, column {column.name!r}",
+            rows=[names[position] for position in positions],
+            expected=expected,
+            found=repr(column.iloc[positions[0]]),
+        )

@@ -1,0 +1,27 @@
+"""Figures from tables and arrays, all in one style."""
+
+from faceattr.report.figures import (
+    gallery,
+    plot_confusion,
+    plot_history,
+    plot_image,
+    plot_learning_rate,
+    plot_losses,
+    plot_metric_by_bin,
+    plot_residuals,
+    plot_true_and_predicted,
+)
+from faceattr.report.style import new_figure
+
+__all__ = [
+    "gallery",
+    "new_figure",
+    "plot_confusion",
+    "plot_history",
+    "plot_image",
+    "plot_learning_rate",
+    "plot_losses",
+    "plot_metric_by_bin",
+    "plot_residuals",
+    "plot_true_and_predicted",
+]
