@@ -28,7 +28,9 @@ MAX_SIZE = 1024
 AGE_NOISE_YEARS = 25.0
 """Standard deviation of the error that `noisy_labels` adds to ages at an amount of 1."""
 
-_MAX_SEED = 2**63 - 1
+_LARGEST = 2**53
+"""Seeds and indices end where floats stop telling whole numbers apart."""
+
 _OLDEST = 116
 
 # Share of people younger than an age: many children and young adults, few above 90.
@@ -42,9 +44,9 @@ def attributes(seed: int, indices: Sequence[int] | npt.NDArray[np.integer]) -> p
     Parameters
     ----------
     seed : int
-        Names the collection; 0 or more.
+        Names the collection; 0 to 2**53.
     indices : sequence of int, length n
-        Numbers of the drawings in the collection, each 0 or more, in any order. The attributes of
+        Numbers of the drawings in the collection, 0 to 2**53, in any order. The attributes of
         one do not depend on the others.
 
     Returns
@@ -59,7 +61,9 @@ def attributes(seed: int, indices: Sequence[int] | npt.NDArray[np.integer]) -> p
     Raises
     ------
     InvalidArgumentError
-        If the seed or an index is negative or no whole number.
+        If the seed or an index is outside its limits, or an index is no whole number.
+    InvalidTypeError
+        If the seed is no whole number.
 
     Examples
     --------
@@ -67,7 +71,7 @@ def attributes(seed: int, indices: Sequence[int] | npt.NDArray[np.integer]) -> p
     >>> bool((attributes(0, range(5)).iloc[[3]].age == attributes(0, [3]).age.iloc[0]).all())
     True
     """
-    check_integer(seed, "seed", low=0, high=_MAX_SEED)
+    check_integer(seed, "seed", low=0, high=_LARGEST)
     columns = _columns(seed, _check_indices(indices))
     is_female = columns.pop("is_female")
     gender = pd.Series(np.where(is_female, "female", "male"), dtype="str")
@@ -95,6 +99,8 @@ def draw(seed: int, index: int, size: int = 128) -> UInt8Image:
     ------
     InvalidArgumentError
         If an argument is outside its limits.
+    InvalidTypeError
+        If an argument is no whole number.
 
     Examples
     --------
@@ -103,8 +109,8 @@ def draw(seed: int, index: int, size: int = 128) -> UInt8Image:
     (64, 64, 3)
     """
     check_integer(size, "size", low=1, high=MAX_SIZE)
-    check_integer(index, "index", low=0, high=_MAX_SEED)
-    check_integer(seed, "seed", low=0, high=_MAX_SEED)
+    check_integer(index, "index", low=0, high=_LARGEST)
+    check_integer(seed, "seed", low=0, high=_LARGEST)
     row = {name: column.item() for name, column in _columns(seed, np.array([index])).items()}
     gender = "female" if row.pop("is_female") else "male"
     return render(Look(gender=gender, **row), variation(seed, index), size)
@@ -136,7 +142,7 @@ def noisy_labels(table: pd.DataFrame, amount: float, seed: int = 0) -> pd.DataFr
         If a column is not there.
     """
     check_number(amount, "amount", low=0.0, high=1.0)
-    check_integer(seed, "seed", low=0, high=_MAX_SEED)
+    check_integer(seed, "seed", low=0, high=_LARGEST)
     absent = [column for column in ("age", "gender") if column not in table.columns]
     if absent:
         raise TableError("a column is missing", argument="table", expected=repr(absent[0]))
@@ -145,7 +151,7 @@ def noisy_labels(table: pd.DataFrame, amount: float, seed: int = 0) -> pd.DataFr
     error = normals(NOISE_STREAM + 7, seed, rows, 1)[:, 0] * amount * AGE_NOISE_YEARS
     noisy = table.copy()
     noisy["age"] = (table["age"] + error).round().clip(0, _OLDEST)
-    swapped = table["gender"].map({"male": "female", "female": "male"})
+    swapped = table["gender"].replace({"male": "female", "female": "male"})
     noisy["gender"] = table["gender"].mask(flip, swapped)
     return noisy
 
@@ -168,11 +174,12 @@ def _check_indices(indices: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDAr
     numbers = np.asarray(indices)
     if numbers.size == 0:
         return np.zeros(0, dtype=np.int64)
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or numbers.min() < 0:
+    whole = numbers.ndim == 1 and numbers.dtype.kind in "iu"
+    if not whole or numbers.min() < 0 or numbers.max() > _LARGEST:
         raise InvalidArgumentError(
             "not numbers of drawings",
             argument="indices",
-            expected="whole numbers of 0 or more, one-dimensional",
-            found=f"{numbers.dtype} of shape {numbers.shape}, smallest {numbers.min()!r}",
+            expected=f"whole numbers from 0 to {_LARGEST}, one-dimensional",
+            found=f"{numbers.dtype} of shape {numbers.shape}, first {numbers.flat[0]!r}",
         )
     return numbers.astype(np.int64)

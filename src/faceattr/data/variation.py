@@ -14,7 +14,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LOOK_STREAM", "NOISE_STREAM", "Variation", "normals", "uniforms", "variation"]
+__all__ = [
+    "LOOK_STREAM",
+    "NOISE_STREAM",
+    "Variation",
+    "normals",
+    "random_bytes",
+    "uniforms",
+    "variation",
+]
 
 Variation: TypeAlias = Mapping[str, float]
 """What makes one drawing differ from another of the same attributes, by name."""
@@ -50,7 +58,7 @@ _UNIFORMS = (
         "glasses",
         "glasses_colour",
     ),
-    *("freckles", "open_mouth", "blush", "warmth", "shade_side", "bun", "lip_hue", "grain"),
+    *("freckles", "open_mouth", "blush", "warmth", "shade_side", "bun", "lip_hue", "grain", "dye"),
 )
 
 
@@ -68,6 +76,13 @@ def normals(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats
     flat = uniforms(stream, seed, indices, channels * _SUMMANDS)
     summed = flat.reshape(len(flat), channels, _SUMMANDS).sum(axis=2)
     return np.asarray((summed - _SUMMANDS / 2) * (12 / _SUMMANDS) ** 0.5)
+
+
+def random_bytes(start: float, count: int) -> npt.NDArray[np.uint8]:
+    """Return `count` random bytes that depend on `start`, a number from 0 to 1."""
+    counter = np.arange((count + 7) // 8, dtype=np.uint64) * _GOLDEN
+    words = _mix(counter + np.uint64(round(start * 2**53)))
+    return words.astype("<u8").view(np.uint8)[:count]
 
 
 def variation(seed: int, index: int) -> Variation:

@@ -89,8 +89,8 @@ def paint_wrinkles(canvas: Canvas, face: Traits) -> None:
     for start, points in _folds(face):
         shown = min(1.0, (strength - start) / 0.35)
         if shown > 0.05:
-            colour = blend(face.palette.skin, face.palette.shade, shown * (0.8 + 0.6 * strength))
-            canvas.line(points, colour, 0.012 + 0.010 * strength, depth=0.28)
+            colour = blend(face.palette.skin, face.palette.shade, shown * (0.75 + 0.6 * strength))
+            canvas.line(points, colour, 0.012 + 0.013 * strength, depth=0.28)
 
 
 def _folds(face: Traits) -> list[tuple[float, Points]]:

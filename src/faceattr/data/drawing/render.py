@@ -12,7 +12,7 @@ import numpy as np
 from faceattr.data.drawing import features, hair, head
 from faceattr.data.drawing.canvas import Canvas
 from faceattr.data.drawing.traits import Look, hsv, traits
-from faceattr.data.variation import Variation
+from faceattr.data.variation import Variation, random_bytes
 from faceattr.images import UInt8Image, resize_image
 
 __all__ = ["render"]
@@ -41,8 +41,8 @@ def render(look: Look, v: Variation, size: int) -> UInt8Image:
     side = max(_SMALLEST_CANVAS, 2 * size)
     face = traits(look, v)
     canvas = Canvas(_background(v, side))
-    shift = (0.035 * v["x"], 0.02 + 0.03 * v["y"])
-    scale = 0.98 * (1 + 0.035 * v["scale"])
+    shift = (0.05 * v["x"], 0.02 + 0.04 * v["y"])
+    scale = 0.97 * (1 + 0.045 * v["scale"])
     canvas.set_pose(yaw=0.3 * look.pose, scale=scale, shift=shift)
     head.paint_clothes(canvas, face, v)
     canvas.set_pose(yaw=look.pose, roll=3.0 * v["roll"], scale=scale, shift=shift)
@@ -77,7 +77,7 @@ def _photograph(pixels: UInt8Image, look: Look, v: Variation, size: int) -> UInt
     sigma = look.blur * size / 128
     if sigma > 0.15:
         small = cv2.GaussianBlur(small, (0, 0), sigma).astype(np.uint8, copy=False)
-    generator = np.random.default_rng(int(v["grain"] * 2**53))
-    grain = generator.integers(-_GRAIN, _GRAIN + 1, (size, size, 1), dtype=np.int8)
+    noise = random_bytes(v["grain"], size * size).astype(np.int16).reshape(size, size, 1)
+    grain = noise * (2 * _GRAIN + 1) // 256 - _GRAIN
     lit = cv2.convertScaleAbs(small, alpha=look.light).astype(np.int16)
     return np.asarray(np.clip(lit + grain, 0, 255), dtype=np.uint8)

@@ -2,7 +2,7 @@
 
 Age and gender reach the drawing through several cues, each with an error of its own, as in real
 faces: no cue decides alone, and together they tell. A cue of age sees the age with an error of one
-year and 12 percent; a cue of gender is weak in babies and full-grown at fourteen.
+year and 10 percent; a cue of gender is weak in babies and full-grown at eleven.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ __all__ = ["DARK", "WHITE", "Look", "Traits", "blend", "hsv", "traits"]
 WHITE: Colour = (250, 248, 244)
 DARK: Colour = (38, 26, 24)
 
-_AGE_ERROR = (1.0, 0.12)
-_GENDER_ERROR = 0.65
+_AGE_ERROR = (1.0, 0.10)
+_GENDER_ERROR = 0.55
+_DYED = 0.12
+"""Share of those who do not let their hair turn grey."""
 
 _SKIN: tuple[Colour, ...] = (
     (253, 222, 199),
@@ -36,6 +38,7 @@ _HAIR: tuple[Colour, ...] = (
     (140, 92, 54),
     (152, 76, 42),
     (206, 166, 104),
+    (228, 200, 150),
 )
 _EYES: tuple[Colour, ...] = ((74, 48, 30), (104, 70, 40), (86, 110, 70), (70, 112, 150))
 
@@ -175,8 +178,8 @@ def _femininity(look: Look, error: float) -> float:
 
 
 def _grown(look: Look) -> float:
-    """How far the differences between the genders have grown, from 0.35 to 1."""
-    return 0.35 + 0.65 * _ramp(look.age, 0, 14)
+    """How far the differences between the genders have grown, from 0.5 to 1."""
+    return 0.5 + 0.5 * _ramp(look.age, 0, 11)
 
 
 def _grown_up(look: Look, error: float) -> float:
@@ -186,19 +189,19 @@ def _grown_up(look: Look, error: float) -> float:
 
 def _head(look: Look, v: Variation) -> Head:
     growth = _grown_up(look, v["age_head"])
-    sag = _ramp(_seen_age(look, v["age_sag"]), 28, 85)
+    sag = _ramp(_seen_age(look, v["age_sag"]), 22, 82)
     soft = _femininity(look, v["gender_jaw"])
     slender = _femininity(look, v["gender_neck"]) * growth
-    width = _mix(0.60, 0.52, growth) + 0.018 * v["face_width"]
+    width = _mix(0.62, 0.51, growth) + 0.018 * v["face_width"]
     return Head(
         width=width,
         top=-0.74,
-        chin=_mix(0.54, 0.68, growth) - 0.012 * soft * growth,
-        cheek=_mix(1.04, 0.93, growth) + 0.03 * sag,
-        jaw=_mix(0.84, 0.75, growth) - 0.055 * soft + 0.09 * sag,
+        chin=_mix(0.52, 0.68, growth) - 0.012 * soft * growth,
+        cheek=_mix(1.04, 0.93, growth) + 0.04 * sag,
+        jaw=_mix(0.84, 0.75, growth) - 0.055 * soft + 0.12 * sag,
         chin_width=_mix(0.40, 0.37, growth) - 0.045 * soft,
         neck=width * (_mix(0.50, 0.66, growth) - 0.09 * slender),
-        wrinkles=_ramp(_seen_age(look, v["age_wrinkles"]), 18, 82),
+        wrinkles=_ramp(_seen_age(look, v["age_wrinkles"]), 16, 80),
         sag=sag,
     )
 
@@ -206,12 +209,12 @@ def _head(look: Look, v: Variation) -> Head:
 def _eyes(look: Look, v: Variation, head: Head) -> Eyes:
     seen = _seen_age(look, v["age_eyes"])
     growth = 1 - math.exp(-seen / 8.0)
-    size = _mix(1.34, 1.0, growth) * (1 - 0.22 * _ramp(seen, 25, 90)) + 0.05 * v["eye_size"]
+    size = _mix(1.42, 1.0, growth) * (1 - 0.30 * _ramp(seen, 22, 85)) + 0.05 * v["eye_size"]
     lashes = _femininity(look, v["gender_lashes"])
     fine = _femininity(look, v["gender_brows"])
     return Eyes(
         x=head.width * (0.43 + 0.02 * v["eye_distance"]),
-        y=_mix(0.13, -0.05, _grown_up(look, v["age_head"])),
+        y=_mix(0.14, -0.06, _grown_up(look, v["age_head"])),
         width=0.118 * size,
         height=0.078 * size * (1 + 0.05 * lashes),
         lashes=_limit(0.12 + 0.30 * growth + 0.36 * lashes * _grown(look)),
@@ -224,7 +227,7 @@ def _mouth(look: Look, v: Variation, head: Head, eyes: Eyes) -> Mouth:
     growth = _grown_up(look, v["age_head"])
     thin = _ramp(_seen_age(look, v["age_mouth"]), 20, 85)
     full = _femininity(look, v["gender_lips"]) * growth
-    nose = 1 - 0.09 * _femininity(look, v["gender_nose"]) + 0.08 * v["nose_size"] + 0.2 * head.sag
+    nose = 1 - 0.09 * _femininity(look, v["gender_nose"]) + 0.08 * v["nose_size"] + 0.3 * head.sag
     y = eyes.y + (head.chin - eyes.y) * _mix(0.60, 0.64, growth)
     return Mouth(
         nose_y=eyes.y + (y - eyes.y) * 0.62,
@@ -255,7 +258,7 @@ def _palette(look: Look, v: Variation) -> Palette:
     saturation, value = 0.15 + 0.6 * v["cloth_saturation"], 0.3 + 0.65 * v["cloth_value"]
     return Palette(
         skin=skin,
-        shade=blend(skin, (92, 30, 24), 0.30),
+        shade=(0.80 * skin[0], 0.68 * skin[1], 0.64 * skin[2]),
         hair=hair,
         brow=blend(blend(hair, (30, 22, 20), 0.35), skin, 0.1),
         iris=_pick(_EYES, v["eye_colour"]),
@@ -279,10 +282,11 @@ def _skin(look: Look, v: Variation) -> Colour:
 
 
 def _hair_colour(look: Look, v: Variation) -> Colour:
-    young = blend(_pick(_HAIR, v["hair_colour"]), (120, 84, 56), 0.3 * v["hair_shade"])
-    light = 165 + 70 * v["grey_shade"]
-    grey = (light, light, light + 3)
-    return blend(young, grey, 0.95 * _ramp(_seen_age(look, v["age_grey"]), 30, 78))
+    young = blend(_pick(_HAIR, v["hair_colour"]), (172, 140, 104), 0.25 * v["hair_shade"])
+    light = 135 + 105 * v["grey_shade"]
+    seen = _seen_age(look, 1.3 * v["age_grey"])
+    greyed = 0.95 * _ramp(seen, 30, 78) if v["dye"] > _DYED else 0.0
+    return blend(young, (light, light, light + 3), greyed)
 
 
 def _lip_colour(skin: Colour, full: float, v: Variation) -> Colour:
