@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
@@ -13,6 +13,8 @@ import pandas as pd
 
 from faceattr._validation import check_integer, check_number
 from faceattr.data.csv_index import index_csv
+from faceattr.data.duplicates import find_duplicates
+from faceattr.data.fingerprints import Prints, take_prints
 from faceattr.data.index import (
     check_index,
     check_rejects,
@@ -23,6 +25,14 @@ from faceattr.data.index import (
     utkface_tasks,
 )
 from faceattr.data.reader import drawing_path, read_sample, try_reading
+from faceattr.data.splits import (
+    DUPLICATES,
+    assign_parts,
+    check_shares,
+    group_codes,
+    require_rows,
+    strata_codes,
+)
 from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
@@ -84,6 +94,8 @@ class Dataset:
         self._tasks = tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
         self._table = check_index(table, self._tasks)
         self._rejects = empty_rejects() if rejects is None else check_rejects(rejects)
+        self._prints: Prints | None = None
+        self._duplicates: pd.DataFrame | None = None
 
     @classmethod
     def from_utkface(
@@ -247,7 +259,16 @@ class Dataset:
         made._tasks = tasks
         made._table = table
         made._rejects = rejects
+        made._prints = None
+        made._duplicates = None
         return made
+
+    def _rows(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Dataset:
+        part = self._trusted(
+            self._table.iloc[rows].reset_index(drop=True), self._tasks, empty_rejects()
+        )
+        part._prints = None if self._prints is None else self._prints.take(rows)
+        return part
 
     @property
     def table(self) -> pd.DataFrame:
@@ -316,7 +337,134 @@ class Dataset:
         DataError
             If the mask has another length, or an id is unknown or given twice.
         """
-        return self._take(_positions(mask_or_ids, self._table["sample_id"]))
+        return self._rows(_positions(mask_or_ids, self._table["sample_id"]))
+
+    def split(
+        self,
+        *,
+        train: float,
+        valid: float = 0.0,
+        test: float = 0.0,
+        seed: int = 0,
+        groups: str | None = "duplicates",
+        stratify: Sequence[str] | None = None,
+    ) -> tuple[Dataset, ...]:
+        """Split into parts that share no group and have alike labels.
+
+        Parameters
+        ----------
+        train, valid, test : float
+            Shares of the images; they sum to 1.
+        seed : int, default 0
+            Same seed, same images, same parts, whatever the order of the rows.
+        groups : str, optional
+            A group is never divided. By default "duplicates": images that are identical or nearly
+            so (see `duplicates`) stay together, without which no test is honest. Or a column, such
+            as one that names persons (rows without a value stand alone), or None.
+        stratify : sequence of str, optional
+            Columns whose joint values every part has in like shares; all tasks by default, none
+            with ``()``. Numbers are cut into ten bins, missing values are a class of their own.
+
+        Returns
+        -------
+        tuple of Dataset
+            The parts with a share above 0, in the order train, valid, test. Their tables have a
+            column ``split`` with the part's name, their rows are in the order of this data set, and
+            their `rejects` are empty.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the shares do not sum to 1.
+        DataError
+            If a part would be empty, or a column is unknown.
+        """
+        shares = check_shares({"train": train, "valid": valid, "test": test})
+        parts = self._parts(list(shares.values()), list(shares), seed, groups, stratify)
+        return tuple(self._part(parts == number, name) for number, name in enumerate(shares))
+
+    def folds(
+        self,
+        k: int,
+        *,
+        seed: int = 0,
+        groups: str | None = "duplicates",
+        stratify: Sequence[str] | None = None,
+    ) -> Iterator[tuple[Dataset, Dataset]]:
+        """Split k times, so that every image is in one test part.
+
+        Parameters
+        ----------
+        k : int
+            Number of folds, at least 2.
+        seed, groups, stratify
+            As for `split`.
+
+        Returns
+        -------
+        iterator of (train, test)
+            Pairs of data sets; the column ``split`` says "train" or "test".
+
+        Raises
+        ------
+        DataError
+            If a fold would be empty, or a column is unknown.
+        """
+        check_integer(k, "k", low=2)
+        names = [f"fold {number}" for number in range(k)]
+        parts = self._parts([1.0 / k] * k, names, seed, groups, stratify)
+        return (
+            (self._part(parts != number, "train"), self._part(parts == number, "test"))
+            for number in range(k)
+        )
+
+    def _parts(
+        self,
+        shares: Sequence[float],
+        names: Sequence[str],
+        seed: int,
+        groups: str | None,
+        stratify: Sequence[str] | None,
+    ) -> npt.NDArray[np.int64]:
+        check_integer(seed, "seed", low=0)
+        strata = strata_codes(self._table, list(self._tasks) if stratify is None else stratify)
+        duplicates = self.duplicates() if groups == DUPLICATES else None
+        codes = group_codes(self._table, groups, duplicates)
+        parts = assign_parts(self._table["sample_id"], strata, codes, shares, seed)
+        require_rows(parts, names, len(np.unique(codes)))
+        return parts
+
+    def _part(self, mask: npt.NDArray[np.bool_], name: str) -> Dataset:
+        part = self._rows(mask)
+        part._table["split"] = pd.Series(name, index=part._table.index, dtype="str")
+        part._table = order_columns(part._table, self._tasks)
+        return part
+
+    def duplicates(self) -> pd.DataFrame:
+        """Find images that show the same photograph.
+
+        Identical are files with equal bytes; for drawings, equal paths. Near-duplicates are copies
+        that were scaled, compressed, recoloured or cropped a little: their 256-bit difference
+        hashes differ in few bits (every pair within 16 bits is looked at, and most of those up to
+        32), and the fine structure of their middle, decoded, correlates by 0.93 or more, which
+        different photographs, even of one person, do not reach. Images without structure can only
+        be identical; files that cannot be opened are no one's duplicate.
+
+        Each image is decoded once; the result is kept for later calls and splits of this data set.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each image that has a duplicate: ``sample_id``, ``group`` (int64, from 0),
+            ``kind`` ("identical" if another file has the same bytes, else "near"). Sorted by group
+            and id; it does not depend on the order of the rows.
+        """
+        if self._duplicates is None:
+            self._prints = self._prints or take_prints(self._table["path"].tolist())
+            self._duplicates = find_duplicates(
+                self._table["sample_id"].tolist(), self._table["path"].tolist(), self._prints
+            )
+        return self._duplicates.copy(deep=False)
 
     def verify(self, *, progress: bool = False) -> Dataset:
         """Decode every image, and reject those that cannot be read.
@@ -332,13 +480,9 @@ class Dataset:
             The readable images; `rejects` has a row more for each of the others.
         """
         readable, refused = try_reading(self._table["path"].tolist(), progress=progress)
-        table = self._table[readable].reset_index(drop=True)
-        rejects = pd.concat([self._rejects, refused], ignore_index=True)
-        return self._trusted(table, self._tasks, rejects)
-
-    def _take(self, positions: npt.NDArray[np.intp]) -> Dataset:
-        table = self._table.iloc[positions].reset_index(drop=True)
-        return self._trusted(table, self._tasks, empty_rejects())
+        verified = self._rows(readable)
+        verified._rejects = pd.concat([self._rejects, refused], ignore_index=True)
+        return verified
 
     def _plain(self, task: str, label: object) -> float | str:
         return float(str(label)) if isinstance(self._tasks[task], RegressionTask) else str(label)

@@ -1,0 +1,179 @@
+"""Finding images that show the same photograph, so that no split puts them on two sides.
+
+Files with equal bytes are identical. Others are near-duplicates if their difference hashes are
+close and their fine structure agrees. Candidates are found by multi-index hashing (Norouzi, Punjani
+and Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012): two codes that
+differ in at most 16 of 256 bits agree in at least one of 17 bands, so only images that share a band
+are compared.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr.data.fingerprints import HASH_BYTES, Prints, details_of
+
+__all__ = ["find_duplicates", "near_pairs"]
+
+_log = logging.getLogger(__name__)
+
+_BANDS = 17
+_MAX_BITS = 32
+_MIN_CORRELATION = 0.93
+# A band that so many images share says nothing; what is near agrees in others too.
+_MAX_SHIFT = 4096
+_BATCH = 4096
+
+Rows = npt.NDArray[np.intp]
+
+
+def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) -> pd.DataFrame:
+    """Group the images that are identical or nearly so; see `Dataset.duplicates`.
+
+    Parameters
+    ----------
+    ids, paths : sequence of str, length n
+    prints : Prints
+        Fingerprints of the n images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``sample_id``, ``group`` (int64), ``kind`` ("identical", "near").
+    """
+    content, count = _number_contents(prints)
+    first = _first_rows(content, len(count))
+    hashed = np.flatnonzero(prints.hashed[first])
+    root = np.arange(len(count))
+    confirmed = refused = 0
+    where = [paths[row] for row in first[hashed]]
+    for left, right in near_pairs(prints.hashes[first[hashed]]):
+        for start in range(0, len(left), _BATCH):
+            batch = slice(start, start + _BATCH)
+            pairs = hashed[left[batch]], hashed[right[batch]]
+            apart = root[pairs[0]] != root[pairs[1]]
+            good = _same_photograph(where, left[batch][apart], right[batch][apart])
+            _join(root, pairs[0][apart][good], pairs[1][apart][good])
+            confirmed += int(good.sum())
+            refused += int((~good).sum())
+    _log.info("near-duplicates: %d pairs confirmed, %d refused", confirmed, refused)
+    if not prints.opened.all():
+        _log.warning("%d files cannot be opened; none is a duplicate", int((~prints.opened).sum()))
+    return _group_table(ids, content, count, root)
+
+
+def near_pairs(hashes: npt.NDArray[np.uint8]) -> Iterator[tuple[Rows, Rows]]:
+    """Find codes that are close to each other, without comparing all with all.
+
+    Parameters
+    ----------
+    hashes : numpy.ndarray of uint8, shape (n, 32)
+
+    Yields
+    ------
+    left, right : numpy.ndarray of int, equal lengths
+        Positions, each pair once: every pair within 16 bits, and most of those up to 32.
+    """
+    if len(hashes) < 2:
+        return
+    bits = np.unpackbits(hashes, axis=1)
+    words = np.ascontiguousarray(hashes).view(np.uint64)
+    # Neighbouring bits are alike, so a band takes every 17th.
+    masks = [_band_mask(band) for band in range(_BANDS)]
+    in_order = np.lexsort(words.T[::-1])
+    for band in range(_BANDS):
+        weights = 1 << np.arange(bits[:, band::_BANDS].shape[1])
+        value = (bits[:, band::_BANDS] @ weights)[in_order]
+        order = in_order[np.argsort(value, kind="stable")]
+        yield from _pairs_of_band(words, order, np.sort(value), masks[:band])
+
+
+def _band_mask(band: int) -> npt.NDArray[np.uint64]:
+    bits = np.zeros(8 * HASH_BYTES, dtype=np.uint8)
+    bits[band::_BANDS] = 1
+    return np.packbits(bits).view(np.uint64)
+
+
+def _pairs_of_band(
+    words: npt.NDArray[np.uint64],
+    order: Rows,
+    value: npt.NDArray[np.int64],
+    earlier: Sequence[npt.NDArray[np.uint64]],
+) -> Iterator[tuple[Rows, Rows]]:
+    end = np.searchsorted(value, value, side="right")
+    here = np.arange(len(order))
+    for shift in range(1, _MAX_SHIFT):
+        here = here[here + shift < end[here]]
+        if not len(here):
+            return
+        left, right = order[here], order[here + shift]
+        different = words[left] ^ words[right]
+        close = np.bitwise_count(different).sum(axis=1, dtype=np.int64) <= _MAX_BITS
+        left, right, different = left[close], right[close], different[close]
+        # A pair that agrees in an earlier band was found there.
+        new = np.ones(len(left), dtype=np.bool_)
+        for mask in earlier:
+            new &= (different & mask).any(axis=1)
+        if new.any():
+            yield left[new], right[new]
+
+
+def _same_photograph(paths: Sequence[str], left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
+    involved, position = np.unique(np.concatenate([left, right]), return_inverse=True)
+    details = details_of([paths[row] for row in involved])
+    one, other = details[position[: len(left)]], details[position[len(left) :]]
+    return np.asarray((one * other).sum(axis=1) >= _MIN_CORRELATION)
+
+
+def _number_contents(prints: Prints) -> tuple[Rows, Rows]:
+    """Return a number for what each file holds, in an order of its own, and how many hold it."""
+    keys = prints.keys[prints.opened]
+    _, inverse, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    closed = int((~prints.opened).sum())
+    content = np.empty(len(prints.opened), dtype=np.intp)
+    content[prints.opened] = inverse.reshape(-1)
+    content[~prints.opened] = len(count) + np.arange(closed)
+    return content, np.concatenate([count, np.ones(closed, dtype=np.intp)]).astype(np.intp)
+
+
+def _first_rows(content: Rows, length: int) -> Rows:
+    first = np.zeros(length, dtype=np.intp)
+    first[content[::-1]] = np.arange(len(content))[::-1]
+    return first
+
+
+def _join(root: Rows, left: Rows, right: Rows) -> None:
+    """Give joined groups the lowest of their roots, in place."""
+    parent: dict[int, int] = {}
+
+    def find(item: int) -> int:
+        while item in parent:
+            item = parent[item]
+        return item
+
+    for one, other in zip(root[left].tolist(), root[right].tolist(), strict=True):
+        keep, lose = sorted((find(one), find(other)))
+        if keep != lose:
+            parent[lose] = keep
+    lookup = np.arange(len(root))
+    lookup[list(parent)] = [find(item) for item in parent]
+    root[:] = lookup[root]
+
+
+def _group_table(ids: Sequence[str], content: Rows, count: Rows, root: Rows) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "sample_id": pd.Series(list(ids), dtype="str"),
+            "group": root[content],
+            "kind": pd.Series(np.where(count[content] > 1, "identical", "near"), dtype="str"),
+        }
+    )
+    members = table.groupby("group")["sample_id"].transform("size")
+    table = table[members > 1].sort_values("sample_id", kind="stable")
+    table["group"] = pd.factorize(table["group"])[0].astype(np.int64)
+    return table.sort_values(["group", "sample_id"]).reset_index(drop=True)
