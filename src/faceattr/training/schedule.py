@@ -65,12 +65,11 @@ def plateau_falls(monitored: Sequence[float], patience: int) -> int:
 
 def _one_cycle(config: TrainConfig, step: int, cycle: int, final: float) -> float:
     first = config.lr / config.div_factor
-    # torch puts the peak at this step, not at a whole number of steps.
-    peak = config.pct_start * cycle - 1
-    last = cycle - 1
-    if step <= peak:
-        return _cosine(first, config.lr, step / max(peak, 1))
-    return _cosine(config.lr, final, (step - max(peak, 0)) / max(last - max(peak, 0), 1))
+    # As in torch, the peak lies between two steps where the share makes it so.
+    peak = max(config.pct_start * cycle - 1, 0.0)
+    if step < peak:
+        return _cosine(first, config.lr, step / peak)
+    return _cosine(config.lr, final, (step - peak) / max(cycle - 1 - peak, 1e-9))
 
 
 def _cosine(start: float, end: float, share: float) -> float:

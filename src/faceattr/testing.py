@@ -1,0 +1,197 @@
+"""Contract checks for those who write a head or a backbone of their own.
+
+Each check raises `ContractError` with what was expected and found, so that it serves in a test of
+any framework::
+
+    from faceattr.testing import check_head
+    check_head(MyHead, RegressionTask("age", bounds=(0, 116)))
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from faceattr.exceptions import FaceAttrError
+from faceattr.models import Head, Model
+from faceattr.tables import pred_column, prob_column
+from faceattr.tasks import ClassificationTask, RegressionTask, Task
+
+__all__ = ["ContractError", "check_backbone", "check_head"]
+
+_N = 12
+_FEATURES = 8
+
+
+class ContractError(FaceAttrError, AssertionError):
+    """A part does not do what the library relies on."""
+
+
+def check_head(head: type[Head], task: Task) -> None:
+    """Check a head on a task.
+
+    Its outputs have the declared size; its loss is one finite number an image, 0 where the label is
+    missing, and a few steps of gradient descent lower it; its columns are complete, of the right
+    length, and within the task's bounds or classes, also for extreme outputs.
+
+    Parameters
+    ----------
+    head : type
+        The class, a subclass of `faceattr.models.Head`.
+    task : RegressionTask or ClassificationTask
+        A task that it serves.
+
+    Raises
+    ------
+    ContractError
+        At the first part of the contract that does not hold.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        built = head(task, _FEATURES, 0.0)
+        features = torch.randn(_N, _FEATURES)
+        table = pd.DataFrame({task.name: _labels(task)})
+        labels = built.encode(table)
+        built.prepare(labels)
+        _check_shapes(built, features)
+        _check_loss(built, features, labels)
+        _check_learns(built, features, labels)
+        for scale in (1.0, 1e4, -1e4):
+            outputs = scale * torch.randn(_N, built.output_size(task))
+            _check_columns(task, built.columns(outputs))
+        _check_columns(task, built.columns(outputs[:0]), n=0)
+
+
+def check_backbone(module: nn.Module, *, image_size: int = 64) -> None:
+    """Check a backbone of one's own.
+
+    It has ``num_features``, maps images to that many finite numbers each, treats images
+    independently of each other in evaluation mode, passes gradients on, and can be copied.
+
+    Raises
+    ------
+    ContractError
+        At the first part of the contract that does not hold.
+    """
+    task = RegressionTask("value", bounds=(0, 10))
+    model = Model(copy.deepcopy(module), task, weights=None, image_size=image_size).eval()
+    images = torch.randint(0, 256, (3, 3, image_size, image_size), dtype=torch.uint8)
+    together = model.features(images).detach()
+    _expect(
+        together.shape == (3, model.num_features),
+        "features have another shape than declared",
+        f"(3, {model.num_features})",
+        str(tuple(together.shape)),
+    )
+    _expect(bool(torch.isfinite(together).all()), "features are not finite", "finite numbers", "others")
+    alone = torch.cat([model.features(images[row : row + 1]).detach() for row in range(3)])
+    _expect(
+        torch.allclose(together, alone, rtol=1e-3, atol=1e-4),
+        "in evaluation mode an image's features depend on the images beside it",
+        "equal features",
+        f"a difference of {float((together - alone).abs().max()):.3g}",
+    )
+    model.train()
+    model(images)["value"].sum().backward()
+    _expect(
+        any(p.grad is not None for p in model.backbone.parameters()),
+        "no gradient reaches the backbone",
+        "gradients",
+        "none",
+    )
+
+
+def _labels(task: Task) -> pd.Series:
+    if isinstance(task, ClassificationTask):
+        names = [task.classes[row % len(task.classes)] for row in range(_N)]
+        return pd.Series(names, dtype="str").mask(pd.Series(np.arange(_N) == 0))
+    low, high = task.bounds or (-1.0, 3.0)
+    values = pd.Series(np.linspace(low, high, _N), dtype="float64")
+    return values.mask(pd.Series(np.arange(_N) == 0))
+
+
+def _check_shapes(head: Head, features: Tensor) -> None:
+    outputs = head(features)
+    wanted = (_N, head.output_size(head.task))
+    _expect(outputs.shape == wanted, "outputs have another shape", str(wanted), str(tuple(outputs.shape)))
+
+
+def _check_loss(head: Head, features: Tensor, labels: Tensor) -> None:
+    known = head.labelled(labels)
+    _expect(
+        known.dtype == torch.bool and known.tolist() == [False] + [True] * (_N - 1),
+        "labelled() does not tell which labels are missing",
+        "False for the first label, True for the others",
+        str(known.tolist()),
+    )
+    losses = head.loss(head(features), labels)
+    _expect(losses.shape == (_N,), "the loss is not one number an image", f"({_N},)", str(losses.shape))
+    _expect(bool(torch.isfinite(losses).all()), "losses are not finite", "finite numbers", str(losses))
+    _expect(float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0]))
+
+
+def _check_learns(head: Head, features: Tensor, labels: Tensor) -> None:
+    learner = copy.deepcopy(head)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=0.05)
+    first = last = float(learner.loss(learner(features), labels).detach().mean())
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = learner.loss(learner(features), labels).mean()
+        loss.backward()
+        optimizer.step()
+        last = float(loss.detach())
+    _expect(last < first, "gradient descent does not lower the loss", f"below {first:.3g}", f"{last:.3g}")
+
+
+def _check_columns(task: Task, columns: Mapping[str, npt.NDArray[np.generic]], n: int = _N) -> None:
+    wanted = [pred_column(task.name)]
+    if isinstance(task, ClassificationTask):
+        wanted += [prob_column(task.name, label) for label in task.classes]
+    missing = [name for name in wanted if name not in columns]
+    _expect(not missing, "columns are missing", str(wanted), str(list(columns)))
+    lengths = {name: len(values) for name, values in columns.items() if len(values) != n}
+    _expect(not lengths, "columns have another length", str(n), str(lengths))
+    predicted = columns[pred_column(task.name)]
+    if isinstance(task, ClassificationTask):
+        _check_classes(task, columns, predicted)
+        return
+    numbers = predicted.astype(np.float64)
+    low, high = task.bounds or (-np.inf, np.inf)
+    _expect(
+        bool(((numbers >= low) & (numbers <= high) & np.isfinite(numbers)).all()),
+        "predictions leave the task's bounds",
+        f"finite numbers in [{low:g}, {high:g}]",
+        str(numbers),
+    )
+
+
+def _check_classes(
+    task: ClassificationTask,
+    columns: Mapping[str, npt.NDArray[np.generic]],
+    predicted: npt.NDArray[np.generic],
+) -> None:
+    strange = sorted(set(predicted.tolist()) - set(task.classes))
+    _expect(not strange, "predictions are no classes", str(task.classes), str(strange))
+    names = [prob_column(task.name, label) for label in task.classes]
+    probabilities = np.stack([columns[name].astype(np.float64) for name in names], axis=1)
+    _expect(
+        bool(np.allclose(probabilities.sum(axis=1), 1) and (probabilities >= 0).all()),
+        "probabilities are not such",
+        "numbers of at least 0 that sum to 1",
+        str(probabilities),
+    )
+    best = [task.classes[row] for row in probabilities.argmax(axis=1)]
+    _expect(
+        predicted.tolist() == best, "the prediction is not the most probable class", str(best), str(predicted)
+    )
+
+
+def _expect(holds: bool, problem: str, expected: str, found: str) -> None:
+    if not holds:
+        raise ContractError(problem, expected=expected, found=found)

@@ -1,0 +1,138 @@
+"""Saving and loading models."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
+from faceattr.exceptions import ModelFileError, OutputError
+
+TASKS = TaskSet(
+    [
+        RegressionTask("age", unit="years", bounds=(0, 116)),
+        ClassificationTask("gender", classes=("male", "female"), codes={0: "male", 1: "female"}),
+    ]
+)
+
+
+class Pool(nn.Module):
+    num_features = 3
+
+    def forward(self, images):
+        return images.mean(dim=(2, 3))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = Model(tasks=TASKS, weights=None, image_size=32, heads={"gender": "logit"}).eval()
+    model.info = {"training_data": "drawings", "licence": "MIT"}
+    return model, model.save_pretrained(tmp_path / "model")
+
+
+def edit(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_round_trip(saved):
+    model, folder = saved
+    again = Model.from_pretrained(folder)
+    faces = Dataset.synthetic(4, seed=0, size=32)
+    left, right = model.predict(faces), again.predict(faces)
+    np.testing.assert_array_equal(left["age_pred"], right["age_pred"])
+    np.testing.assert_array_equal(left["gender_prob_female"], right["gender_prob_female"])
+    assert again.tasks == model.tasks
+    assert again.head_kinds == {"age": "distribution", "gender": "logit"}
+    assert again.info == model.info
+    assert not again.training
+
+
+def test_the_description_tells_what_a_user_needs(saved):
+    _, folder = saved
+    config = json.loads((folder / "config.json").read_text())
+    assert {"tasks", "image_size", "mean", "std", "crop_template", "versions", "info"} <= set(config)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_a_module_of_ones_own_is_asked_for(tmp_path):
+    folder = Model(Pool(), TASKS, image_size=32).save_pretrained(tmp_path)
+    with pytest.raises(ModelFileError, match="backbone"):
+        Model.from_pretrained(folder)
+    assert Model.from_pretrained(folder, backbone=Pool()).num_features == 3
+
+
+def test_a_missing_and_an_extra_head_are_named(saved):
+    _, folder = saved
+    state = load_file(folder / "model.safetensors")
+    less = {key: value for key, value in state.items() if not key.startswith("heads.gender")}
+    save_file(less, folder / "model.safetensors")
+    with pytest.raises(ModelFileError) as caught:
+        Model.from_pretrained(folder)
+    assert caught.value.rows == ("gender",)
+    save_file(state | {"heads.smile.linear.weight": torch.zeros(1)}, folder / "model.safetensors")
+    with pytest.raises(ModelFileError) as caught:
+        Model.from_pretrained(folder)
+    assert caught.value.rows == ("smile",)
+
+
+def test_tensors_that_do_not_fit_are_named(saved):
+    _, folder = saved
+    state = load_file(folder / "model.safetensors")
+    state["heads.age.linear.bias"] = torch.zeros(3)
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(ModelFileError) as caught:
+        Model.from_pretrained(folder)
+    assert caught.value.rows == ("heads.age.linear.bias",)
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("loading a model ran code",))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 64, pickle.dumps(_Bomb())])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_damaged_and_hostile_files_are_refused(saved, name, content):
+    _, folder = saved
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelFileError):
+        Model.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format_version": 99},
+        {"tasks": []},
+        {"tasks": "age"},
+        {"heads": {"age": "os.system"}},
+        {"backbone": "no_such_net"},
+        {"backbone": 3},
+        {"image_size": "big"},
+        {"mean": [1]},
+    ],
+)
+def test_a_wrong_description_is_refused(saved, changes):
+    _, folder = saved
+    edit(folder, **changes)
+    with pytest.raises(ModelFileError):
+        Model.from_pretrained(folder)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(ModelFileError, match="no saved model"):
+        Model.from_pretrained(tmp_path)
+
+
+def test_an_unwritable_folder(saved, tmp_path):
+    model, _ = saved
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        model.save_pretrained(tmp_path / "file")
