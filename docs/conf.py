@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+from sphinx.application import Sphinx
+
 import faceattr
+from faceattr import Dataset
 
 project = "faceattr"
 author = "faceattr contributors"
@@ -49,7 +54,23 @@ nitpick_ignore_regex = [
     (r"py:.*", r"faceattr\.\w+\.[A-Z]"),
     (r"py:.*", r"faceattr\.\w+\.\w+\.\w+"),
 ]
-# A new clone has no results yet; the pages are still built.
-suppress_warnings = ["toc.empty_glob"]
 
 FIGURES = Path(__file__).parent / "_build" / "figures"
+
+
+def draw_figures(app: Sphinx) -> None:
+    """Draw the pictures of the pages; none is kept in the repository."""
+    faces = Dataset.synthetic(400, seed=0)
+    table = faces.table.sort_values("age")
+    rows = []
+    for gender in ("female", "male"):
+        ordered = table[table["gender"] == gender]
+        chosen = ordered.index[np.linspace(0, len(ordered) - 1, 8).astype(int)]
+        rows.append(np.hstack([faces.read(position) for position in chosen]))
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.vstack(rows)).save(FIGURES / "drawings.png")
+
+
+def setup(app: Sphinx) -> None:
+    """Register what this configuration adds to Sphinx."""
+    app.connect("builder-inited", draw_figures)
