@@ -122,7 +122,7 @@ def resize_image(image: UInt8Image, size: int) -> UInt8Image:
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """List the image files below a folder, by their endings, sorted; hidden ones are passed over."""
+    """List the image files below a folder by their endings, sorted; hidden ones are left out."""
     root = Path(folder)
     return sorted(
         path

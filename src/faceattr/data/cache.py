@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from faceattr._validation import check_integer, check_output_folder
-from faceattr.data.packs import Pack, PackWriter, load_packs, pack_files, remove_leftovers
+from faceattr.data._packs import Pack, PackWriter, load_packs, pack_files, remove_leftovers
 from faceattr.data.reader import content_key, is_drawing, key_of_bytes, map_threads, read_sample
 from faceattr.exceptions import DataError, ImageReadError, OutputError
 from faceattr.images import DECODE_VERSION, UInt8Image, read_bytes, read_image, resize_image

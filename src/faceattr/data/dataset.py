@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from faceattr._validation import check_integer, check_number
-from faceattr.data.csv_index import index_csv
-from faceattr.data.duplicates import find_duplicates
-from faceattr.data.fingerprints import Prints, take_prints
-from faceattr.data.index import (
-    check_index,
-    check_rejects,
-    empty_rejects,
-    index_folder,
-    index_utkface,
-    order_columns,
-    utkface_tasks,
-)
-from faceattr.data.reader import drawing_path, read_sample, try_reading
+from faceattr.data._core import IndexedImages, Sample
+from faceattr.data._csv import index_csv
+from faceattr.data._relabel import join_tables, relabel, with_prefix
+from faceattr.data.index import index_folder, index_utkface, order_columns, utkface_tasks
+from faceattr.data.reader import drawing_path
 from faceattr.data.splits import (
     DUPLICATES,
     assign_parts,
@@ -33,34 +23,12 @@ from faceattr.data.splits import (
     require_rows,
     strata_codes,
 )
-from faceattr.exceptions import DataError, InvalidTypeError
-from faceattr.images import UInt8Image
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 __all__ = ["Dataset", "Sample"]
 
-Selection: TypeAlias = npt.NDArray[np.bool_] | pd.Series | Iterable[str] | Iterable[bool]
 
-
-class Sample(NamedTuple):
-    """One image and its labels.
-
-    Attributes
-    ----------
-    image : numpy.ndarray of uint8, shape (H, W, 3)
-        RGB, 0-255, as decoded.
-    labels : dict of str to float, str or None
-        A value a task: a number, the name of a class, or None where not labelled.
-    sample_id : str
-        The row's id.
-    """
-
-    image: UInt8Image
-    labels: dict[str, float | str | None]
-    sample_id: str
-
-
-class Dataset:
+class Dataset(IndexedImages):
     """Images and their labels, as a table; nothing is decoded until it is asked for.
 
     A data set does not change: whatever selects, splits or relabels returns a new one.
@@ -83,19 +51,6 @@ class Dataset:
     DataError
         If a label cannot be read.
     """
-
-    def __init__(
-        self,
-        table: pd.DataFrame,
-        *,
-        tasks: TaskSet | Task | Iterable[Task],
-        rejects: pd.DataFrame | None = None,
-    ) -> None:
-        self._tasks = tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
-        self._table = check_index(table, self._tasks)
-        self._rejects = empty_rejects() if rejects is None else check_rejects(rejects)
-        self._prints: Prints | None = None
-        self._duplicates: pd.DataFrame | None = None
 
     @classmethod
     def from_utkface(
@@ -252,92 +207,68 @@ class Dataset:
         table["path"] = [drawing_path(seed, index, size) for index in range(n)]
         return cls(table, tasks=utkface_tasks(("age", "gender")))
 
-    @classmethod
-    def _trusted(cls, table: pd.DataFrame, tasks: TaskSet, rejects: pd.DataFrame) -> Dataset:
-        # For tables that are known to be in normal form: a million labels take seconds to parse.
-        made = cls.__new__(cls)
-        made._tasks = tasks
-        made._table = table
-        made._rejects = rejects
-        made._prints = None
-        made._duplicates = None
-        return made
-
-    def _rows(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Dataset:
-        part = self._trusted(
-            self._table.iloc[rows].reset_index(drop=True), self._tasks, empty_rejects()
-        )
-        part._prints = None if self._prints is None else self._prints.take(rows)
-        return part
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The index table; changing it does not change the data set."""
-        return self._table.copy(deep=False)
-
-    @property
-    def rejects(self) -> pd.DataFrame:
-        """What was found and cannot be used: columns ``path`` and ``reason``."""
-        return self._rejects.copy(deep=False)
-
-    @property
-    def tasks(self) -> TaskSet:
-        """The tasks, by name."""
-        return self._tasks
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __repr__(self) -> str:
-        return (
-            f"Dataset({len(self)} images, tasks={list(self._tasks)}, {len(self._rejects)} rejects)"
-        )
-
-    def __getitem__(self, position: SupportsIndex) -> Sample:
-        """Decode the image at a position; negative ones count from the end."""
-        row = self._position(position)
-        labels: dict[str, float | str | None] = {}
-        for name in self._tasks:
-            value = self._table[name].iloc[row]
-            labels[name] = None if pd.isna(value) else self._plain(name, value)
-        return Sample(self.read(row), labels, str(self._table["sample_id"].iloc[row]))
-
-    def read(self, position: SupportsIndex) -> UInt8Image:
-        """Decode one image.
-
-        Returns
-        -------
-        numpy.ndarray of uint8, shape (H, W, 3)
-            RGB, 0-255, of the image's own size.
-
-        Raises
-        ------
-        ImageReadError
-            If it cannot be read.
-        IndexError
-            If there is no such position.
-        """
-        return read_sample(str(self._table["path"].iloc[self._position(position)]))
-
-    def select(self, mask_or_ids: Selection) -> Dataset:
-        """Keep some of the images.
+    def with_labels(
+        self, table: pd.DataFrame, *, tasks: TaskSet | Task | Iterable[Task] = ()
+    ) -> Dataset:
+        """Give images other labels, more labels, or more columns to group by.
 
         Parameters
         ----------
-        mask_or_ids : sequence of bool or of str
-            A truth value for each row in the table's order, or ids in the order wanted.
+        table : pandas.DataFrame
+            ``sample_id`` and the columns to set, for all images or some. A value that is missing
+            here becomes missing; images that are not listed keep what they have. Ids that the data
+            set does not have are passed over, with a warning in the log.
+        tasks : TaskSet, task or iterable of tasks, default ()
+            New tasks, or new meanings of old ones, by the name of their column. Columns that are no
+            task's are columns to group by.
 
         Returns
         -------
         Dataset
-            Its `rejects` are empty: they belong to the whole, and to no part of it.
+            The same images and rejects.
+
+        Raises
+        ------
+        TableError
+            If ``sample_id`` or the column of a new task is missing, or an id is repeated.
+        DataError
+            If no id fits, or a label cannot be read.
+        """
+        new = [tasks] if isinstance(tasks, RegressionTask | ClassificationTask) else tasks
+        new = list(new.values()) if isinstance(new, TaskSet) else list(new)
+        task_set = TaskSet({**self._tasks, **{task.name: task for task in new}}.values())
+        labelled = self._trusted(relabel(self._table, table, task_set), task_set, self._rejects)
+        labelled._prints, labelled._duplicates = self._prints, self._duplicates
+        return labelled
+
+    @staticmethod
+    def concat(datasets: Sequence[Dataset] | Mapping[str, Dataset]) -> Dataset:
+        """Put data sets together.
+
+        Parameters
+        ----------
+        datasets : sequence of Dataset, or mapping of str to Dataset
+            With the same tasks. In a mapping the names are put before the ids, ``NAME/ID``, for
+            data sets in which the same ids stand for different images.
+
+        Returns
+        -------
+        Dataset
+            All rows and all rejects, in the given order. A column that a data set lacks is
+            missing in its rows.
 
         Raises
         ------
         DataError
-            If the mask has another length, or an id is unknown or given twice.
+            If the tasks differ, or an id occurs twice.
         """
-        return self._rows(_positions(mask_or_ids, self._table["sample_id"]))
+        parts = list(datasets.values() if isinstance(datasets, Mapping) else datasets)
+        tables = [part._table for part in parts]
+        if isinstance(datasets, Mapping):
+            tables = with_prefix(dict(zip(datasets, tables, strict=True)))
+        joined = join_tables(tables, [part._tasks for part in parts])
+        rejects = pd.concat([part._rejects for part in parts], ignore_index=True)
+        return Dataset._trusted(order_columns(joined, parts[0]._tasks), parts[0]._tasks, rejects)
 
     def split(
         self,
@@ -439,107 +370,3 @@ class Dataset:
         part._table["split"] = pd.Series(name, index=part._table.index, dtype="str")
         part._table = order_columns(part._table, self._tasks)
         return part
-
-    def duplicates(self) -> pd.DataFrame:
-        """Find images that show the same photograph.
-
-        Identical are files with equal bytes; for drawings, equal paths. Near-duplicates are copies
-        that were scaled, compressed, recoloured or cropped a little: their 256-bit difference
-        hashes differ in few bits (every pair within 16 bits is looked at, and most of those up to
-        32), and the fine structure of their middle, decoded, correlates by 0.93 or more, which
-        different photographs, even of one person, do not reach. Images without structure can only
-        be identical; files that cannot be opened are no one's duplicate.
-
-        Each image is decoded once; the result is kept for later calls and splits of this data set.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each image that has a duplicate: ``sample_id``, ``group`` (int64, from 0),
-            ``kind`` ("identical" if another file has the same bytes, else "near"). Sorted by group
-            and id; it does not depend on the order of the rows.
-        """
-        if self._duplicates is None:
-            self._prints = self._prints or take_prints(self._table["path"].tolist())
-            self._duplicates = find_duplicates(
-                self._table["sample_id"].tolist(), self._table["path"].tolist(), self._prints
-            )
-        return self._duplicates.copy(deep=False)
-
-    def verify(self, *, progress: bool = False) -> Dataset:
-        """Decode every image, and reject those that cannot be read.
-
-        Parameters
-        ----------
-        progress : bool, default False
-            Show a progress bar on stderr.
-
-        Returns
-        -------
-        Dataset
-            The readable images; `rejects` has a row more for each of the others.
-        """
-        readable, refused = try_reading(self._table["path"].tolist(), progress=progress)
-        verified = self._rows(readable)
-        verified._rejects = pd.concat([self._rejects, refused], ignore_index=True)
-        return verified
-
-    def _plain(self, task: str, label: object) -> float | str:
-        return float(str(label)) if isinstance(self._tasks[task], RegressionTask) else str(label)
-
-    def _position(self, position: SupportsIndex) -> int:
-        row = operator.index(position)
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"position {row} of a data set of {len(self)} images")
-        return row % len(self)
-
-
-def _positions(mask_or_ids: Selection, ids: pd.Series) -> npt.NDArray[np.intp]:
-    if isinstance(mask_or_ids, str):
-        raise InvalidTypeError(
-            "a single string",
-            argument="mask_or_ids",
-            expected="a sequence of ids",
-            found=repr(mask_or_ids),
-            hint=f"[{mask_or_ids!r}]",
-        )
-    wanted = pd.Series(mask_or_ids if isinstance(mask_or_ids, pd.Series) else list(mask_or_ids))
-    if len(wanted) == 0 and len(ids) > 0:
-        return np.empty(0, dtype=np.intp)
-    if pd.api.types.is_bool_dtype(wanted):
-        return _masked(wanted, len(ids))
-    if not all(isinstance(value, str) for value in wanted):
-        raise InvalidTypeError(
-            "neither a mask nor ids",
-            argument="mask_or_ids",
-            expected="a bool for each row, or sample ids",
-            found=repr(wanted.iloc[0]),
-        )
-    return _of_ids(wanted, ids)
-
-
-def _masked(mask: pd.Series, length: int) -> npt.NDArray[np.intp]:
-    if len(mask) != length or mask.isna().any():
-        raise DataError(
-            "the mask does not fit",
-            argument="mask_or_ids",
-            expected=f"{length} values, none missing",
-            found=f"{len(mask)} values, {int(mask.isna().sum())} missing",
-        )
-    return np.flatnonzero(mask.to_numpy(dtype=bool))
-
-
-def _of_ids(wanted: pd.Series, ids: pd.Series) -> npt.NDArray[np.intp]:
-    repeated = wanted[wanted.duplicated()].tolist()
-    if repeated:
-        raise DataError("ids given twice", argument="mask_or_ids", rows=repeated)
-    positions = pd.Index(ids).get_indexer(pd.Index(wanted))
-    unknown = wanted[positions < 0].tolist()
-    if unknown:
-        raise DataError(
-            "ids that the data set does not have",
-            argument="mask_or_ids",
-            rows=unknown,
-            expected=f"ids such as {ids.iloc[0]!r}" if len(ids) else "none: the data set is empty",
-        )
-    return np.asarray(positions, dtype=np.intp)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr.data.fingerprints import HASH_BYTES, Prints, details_of
+from faceattr.data._fingerprints import HASH_BYTES, Prints, details_of
 
 __all__ = ["find_duplicates", "near_pairs"]
 

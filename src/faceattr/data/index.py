@@ -21,22 +21,7 @@ from faceattr.tasks import (
     TaskSet,
 )
 
-__all__ = [
-    "RACES",
-    "Index",
-    "check_index",
-    "check_rejects",
-    "check_unique_ids",
-    "empty_rejects",
-    "find_names",
-    "full_path",
-    "index_folder",
-    "index_utkface",
-    "order_columns",
-    "parse_utkface_name",
-    "sample_id_of",
-    "utkface_tasks",
-]
+__all__ = ["RACES", "find_names", "parse_utkface_name", "utkface_tasks"]
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 """The groups of UTKFace, in the order of their codes 0 to 4."""

@@ -20,20 +20,11 @@ from tqdm import tqdm
 from faceattr.exceptions import ImageReadError, InvalidArgumentError
 from faceattr.images import UInt8Image, read_bytes, read_image
 
-__all__ = [
-    "content_key",
-    "drawing_path",
-    "is_drawing",
-    "key_of_bytes",
-    "map_threads",
-    "read_sample",
-    "try_reading",
-]
+__all__ = ["content_key", "drawing_path", "is_drawing", "read_sample"]
 
 KEY_BYTES = 16
 """Length of `content_key`: 128 bits, so that two files never share one by chance."""
 
-_DRAWING_MODULES = ("canvas", "drawing", "synthetic", "traits", "variation")
 _DRAWING = re.compile(r"synthetic:(\d+)/(\d+)/(\d+)", re.ASCII)
 
 Item = TypeVar("Item")
@@ -101,9 +92,15 @@ def key_of_bytes(data: bytes) -> bytes:
 @functools.cache
 def _drawing_code() -> bytes:
     # A drawing is what the code draws, so a change of the code is a change of the content.
-    here = Path(__file__).parent
-    code = b"".join((here / f"{name}.py").read_bytes() for name in _DRAWING_MODULES)
+    code = b"".join(path.read_bytes() for path in drawing_modules())
     return blake2b(code, digest_size=KEY_BYTES).digest()
+
+
+def drawing_modules() -> list[Path]:
+    """Return the files of the code that draws."""
+    here = Path(__file__).parent
+    drawing = sorted((here / "drawing").rglob("*.py"))
+    return [here / "synthetic.py", here / "variation.py", *drawing]
 
 
 def _parse_drawing(path: str) -> tuple[int, int, int]:

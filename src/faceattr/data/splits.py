@@ -16,14 +16,7 @@ import pandas as pd
 from faceattr._validation import check_number
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 
-__all__ = [
-    "DUPLICATES",
-    "assign_parts",
-    "check_shares",
-    "group_codes",
-    "require_rows",
-    "strata_codes",
-]
+__all__ = ["DUPLICATES", "assign_parts"]
 
 DUPLICATES = "duplicates"
 """The name that asks for groups of identical and near-identical images."""
