@@ -26,7 +26,15 @@ def check_integer(
         raise InvalidTypeError(
             "not a whole number", argument=argument, expected="an int", found=_describe(value)
         )
-    return int(check_number(value, argument, low=low, high=high))
+    number = int(value)
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise InvalidArgumentError(
+            "outside its limits",
+            argument=argument,
+            expected=f"a whole number of at least {low}" if high is None else f"{low} to {high}",
+            found=repr(value),
+        )
+    return number
 
 
 def check_number(

@@ -23,6 +23,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 TORCHVISION_DEFAULT = "mobilenet_v3_small"
 
+_BATCH_NORM_MOMENTUM = 0.1
+"""Torch's usual value; torchvision's 0.01 lags behind the weights in trainings of a few hundred steps."""
+
 _WAYS_OUT = (
     'give weights="path/to/file.safetensors" with the weights of this backbone, or weights=None to '
     "start from random ones"
@@ -64,6 +67,9 @@ class MobileNetFeatures(nn.Module):
         super().__init__()
         network = torchvision.models.mobilenet_v3_small(weights=None)
         self.features = network.features
+        for module in self.features.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = _BATCH_NORM_MOMENTUM
 
     def forward(self, images: Tensor) -> Tensor:
         """Map ``(N, 3, H, W)`` to ``(N, 576)``."""
