@@ -25,7 +25,7 @@ AGE_BINS: tuple[float | None, ...] = (0, 4, 14, 24, 30, 40, 50, 60, 70, 80, None
 BinSpec: TypeAlias = "int | Sequence[float | None] | Bins"
 """Edges, or a number of bins that hold about as many rows each."""
 
-_QUANTILE_DIGITS = 4
+_QUANTILE_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -214,8 +214,9 @@ def _check_edges(edges: tuple[float | None, ...]) -> None:
 def _edge_labels(edges: tuple[float | None, ...], digits: int | None) -> tuple[str, ...]:
     known = [edge for edge in edges if edge is not None]
     texts = [_number_text(edge, digits) for edge in known]
-    if len(set(texts)) < len(texts):  # rounding made two edges look the same
-        texts = [_number_text(edge, None) for edge in known]
+    while digits is not None and len(set(texts)) < len(texts):  # rounding made edges look the same
+        digits = digits + 1 if digits < 17 else None
+        texts = [_number_text(edge, digits) for edge in known]
     names = dict(zip(known, texts, strict=True))
     dash = " to " if any(text.startswith("-") for text in texts) else "-"
     return tuple(_range_text(low, high, names, dash) for low, high in pairwise(edges))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from faceattr._validation import check_choice
 from faceattr.evaluation.metrics import (
+    OVERALL,
     ClassificationData,
     FloatArray,
     RegressionData,
@@ -21,10 +22,7 @@ from faceattr.evaluation.summary import summarise
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
-__all__ = ["MAIN_METRICS", "OVERALL", "Evaluation"]
-
-OVERALL = "overall"
-"""The `by`, `bin` and, for classes, `class` of figures over everything."""
+__all__ = ["MAIN_METRICS", "Evaluation"]
 
 MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "mape", "bias", "within_5"),

@@ -13,10 +13,11 @@ import pandas as pd
 from faceattr._validation import check_integer, check_number, check_unique
 from faceattr.binning import BinSpec
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
-from faceattr.evaluation.evaluation import OVERALL, Evaluation
+from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.groups import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr.evaluation.metrics import (
     CLASSIFICATION_METRICS,
+    OVERALL,
     REGRESSION_METRICS,
     ClassificationData,
     FloatArray,

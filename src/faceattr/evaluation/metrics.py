@@ -19,6 +19,7 @@ from faceattr.registry import Registry
 
 __all__ = [
     "CLASSIFICATION_METRICS",
+    "OVERALL",
     "REGRESSION_METRICS",
     "Better",
     "ClassificationData",
@@ -33,6 +34,9 @@ __all__ = [
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Better: TypeAlias = Literal["higher", "lower"]
+
+OVERALL = "overall"
+"""The group of all rows, and for tasks of classes the class of figures over all of them."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ class Metric:
         Its name for people.
     better : {"higher", "lower"} or None
         Which way is better; None where neither is.
+    in_units : bool
+        Whether it is in the task's unit, or its square; else it is a rate or the like.
     interval : bool
         Whether a bootstrap interval means anything.
     needs_probabilities : bool
@@ -119,6 +125,7 @@ class Metric:
     name: str
     label: str
     better: Better | None
+    in_units: bool
     interval: bool
     needs_probabilities: bool
     rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None
@@ -134,6 +141,7 @@ def regression_metric(
     *,
     label: str,
     better: Better | None,
+    in_units: bool = False,
     interval: bool = True,
     rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None = None,
 ) -> Callable[[RegressionFunction], RegressionFunction]:
@@ -146,7 +154,7 @@ def regression_metric(
     """
 
     def register(function: RegressionFunction) -> RegressionFunction:
-        metric = Metric(name, label, better, interval, False, rows, function)
+        metric = Metric(name, label, better, in_units, interval, False, rows, function)
         REGRESSION_METRICS.register(name, metric)
         return function
 
@@ -170,7 +178,7 @@ def classification_metric(
     """
 
     def register(function: ClassificationFunction) -> ClassificationFunction:
-        metric = Metric(name, label, better, interval, needs_probabilities, None, function)
+        metric = Metric(name, label, better, False, interval, needs_probabilities, None, function)
         CLASSIFICATION_METRICS.register(name, metric)
         return function
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceattr.evaluation.metrics import ClassificationData
+from faceattr.evaluation.metrics import OVERALL, ClassificationData
 from faceattr.report import (
     new_figure,
     plot_confusion,
@@ -55,6 +55,8 @@ def _plot_bins(ax: Axes, evaluation: Evaluation, task: Task, column: str) -> Non
         metric, label = "accuracy", f"{task.name} accuracy"
     rows = evaluation.frame
     rows = rows[(rows["task"] == task.name) & (rows["by"] == column) & (rows["metric"] == metric)]
-    rows = rows[rows["class"].isin(["", "overall"])]
+    rows = rows[rows["class"].isin(["", OVERALL])]
     overall = evaluation.value(f"{task.name}/{metric}")
-    plot_metric_by_bin(ax, rows, label=label, by=column, overall=overall)
+    plot_metric_by_bin(
+        ax, rows, label=label, by=column, overall=overall, confidence=evaluation.confidence
+    )

@@ -12,7 +12,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from faceattr.evaluation.metrics import FloatArray, RegressionData, ratio, regression_metric
+from faceattr.evaluation.metrics import (
+    FloatArray,
+    RegressionData,
+    ratio,
+    regression_metric,
+)
 
 __all__ = [
     "bias",
@@ -38,19 +43,19 @@ def support(data: RegressionData, counts: FloatArray) -> FloatArray:
     return np.asarray(counts.sum(axis=1), dtype=np.float64)
 
 
-@regression_metric("mae", label="MAE", better="lower")
+@regression_metric("mae", label="MAE", better="lower", in_units=True)
 def mae(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean absolute error, in the task's unit."""
     return _mean(np.abs(_error(data)), counts)
 
 
-@regression_metric("mse", label="MSE", better="lower")
+@regression_metric("mse", label="MSE", better="lower", in_units=True)
 def mse(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean squared error, in the task's unit squared."""
     return _mean(_error(data) ** 2, counts)
 
 
-@regression_metric("rmse", label="RMSE", better="lower")
+@regression_metric("rmse", label="RMSE", better="lower", in_units=True)
 def rmse(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Root of the mean squared error, in the task's unit."""
     return np.sqrt(mse(data, counts))
@@ -97,7 +102,7 @@ def log_mae(data: RegressionData, counts: FloatArray) -> FloatArray:
     return _mean(np.abs(prediction - np.log1p(data.truth[kept])), counts[:, kept])
 
 
-@regression_metric("bias", label="bias", better=None)
+@regression_metric("bias", label="bias", better=None, in_units=True)
 def bias(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean of prediction minus truth, in the task's unit; above 0 if predictions are too high."""
     return _mean(_error(data), counts)
@@ -160,7 +165,7 @@ def _register_summaries() -> None:
         for name, function in statistics.items():
             label, interval = f"{name} of {noun}", name not in {"min", "max"}
             register = regression_metric(
-                f"{side}_{name}", label=label, better=None, interval=interval
+                f"{side}_{name}", label=label, better=None, in_units=True, interval=interval
             )
             register(_summary(side, function))
 

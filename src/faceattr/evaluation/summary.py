@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, OVERALL, REGRESSION_METRICS
 from faceattr.tasks import RegressionTask, Task
 
 if TYPE_CHECKING:
@@ -16,44 +16,51 @@ if TYPE_CHECKING:
 __all__ = ["summarise"]
 
 _BY_BIN = {"regression": ("mae", "rmse", "bias"), "classification": ("accuracy", "f1", "roc_auc")}
+_WIDTH = 100
 
 
 def summarise(evaluation: Evaluation) -> str:
     """Return the main figures of every task, overall and by bins."""
     blocks = []
     for task in evaluation.tasks.values():
-        blocks.append(_overall(evaluation, task))
-        blocks += [_by_bins(evaluation, task, column) for column in evaluation.columns]
+        blocks.append(f"{_headline(evaluation, task)}\n{_overall(evaluation, task)}")
+        blocks += [
+            f"{task.name}, by {column}\n{_by_bins(evaluation, task, column)}"
+            for column in evaluation.columns
+        ]
+    if evaluation.frame["ci_low"].notna().any():
+        blocks.append(f"In brackets: {evaluation.confidence:.0%} bootstrap intervals.")
     return "\n\n".join(blocks) + "\n"
+
+
+def _headline(evaluation: Evaluation, task: Task) -> str:
+    unit = f" ({task.unit})" if isinstance(task, RegressionTask) and task.unit else ""
+    failed, unlabelled = (
+        int(evaluation.value(f"{task.name}/{name}")) for name in ("n_failed", "n_missing_label")
+    )
+    return (
+        f"{task.name}{unit}: {len(evaluation.data[task.name]):,} rows evaluated, "
+        f"{failed:,} without a prediction, {unlabelled:,} without a label"
+    )
 
 
 def _overall(evaluation: Evaluation, task: Task) -> str:
     table = evaluation.overall(task.name)
-    left_out = [
-        int(evaluation.value(f"{task.name}/{name}")) for name in ("n_failed", "n_missing_label")
-    ]
-    unit = f" ({task.unit})" if isinstance(task, RegressionTask) and task.unit else ""
-    rows = len(evaluation.data[task.name])
-    head = (
-        f"{task.name}{unit}: {rows:,} rows evaluated, {left_out[0]:,} without a prediction, "
-        f"{left_out[1]:,} without a label"
-    )
-    value = "value" if isinstance(task, RegressionTask) else "overall"
     known = REGRESSION_METRICS if isinstance(task, RegressionTask) else CLASSIFICATION_METRICS
-    names = [name for name in table.index if name in known and name != "support"]
-    shown = table.loc[names]
-    text = pd.DataFrame(
-        {
-            "": [known.get(name, argument="metric").label for name in names],
-            "value": [_number(number) for number in shown[value]],
-            f"{evaluation.confidence:.0%} interval": _intervals(shown["ci_low"], shown["ci_high"]),
-            "n": [f"{n:,}" for n in shown["n"]],
-        }
-    )
-    if not isinstance(task, RegressionTask):
-        for cls in task.classes:
-            text[cls] = [_number(number) for number in shown[cls]]
-    return head + "\n" + text.to_string(index=False)
+    value, classes = ("value", ()) if isinstance(task, RegressionTask) else (OVERALL, task.classes)
+    names = [name for name in table.index if name in known]
+    labels = [known.get(name, argument="metric").label for name in names]
+    width = max(map(len, labels))
+    rows = [table.loc[[name]] for name in names]
+    digits = [_digits(evaluation, task, name) for name in names]
+    text = {"": [f"{label:<{width}}" for label in labels]}
+    for column, limits in ((value, ("ci_low", "ci_high")), *((cls, ()) for cls in classes)):
+        text[column] = [
+            _figures(row[[column, *limits]], places)[0]
+            for row, places in zip(rows, digits, strict=True)
+        ]
+    text["n"] = [f"{n:,}" for n in table.loc[names, "n"]]
+    return _text(text)
 
 
 def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
@@ -62,21 +69,36 @@ def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
     available = set(evaluation.overall(task.name).index)
     metrics = [name for name in _BY_BIN[kind] if name in available]
     table = evaluation.by(column, task=task.name, metrics=metrics)
-    text = pd.DataFrame({column: table.index.astype(str), "n": [f"{n:,}" for n in table["n"]]})
+    text = {column: [str(name) for name in table.index], "n": [f"{n:,}" for n in table["n"]]}
     for metric in metrics:
-        intervals = _intervals(table[f"{metric}_low"], table[f"{metric}_high"])
-        values = [_number(number) for number in table[metric]]
-        label = known.get(metric, argument="metric").label
-        text[label] = [" ".join(pair).strip() for pair in zip(values, intervals, strict=True)]
-    return f"{task.name} by {column}\n" + text.to_string(index=False)
+        chosen = table[[metric, f"{metric}_low", f"{metric}_high"]]
+        text[known.get(metric, argument="metric").label] = _figures(
+            chosen, _digits(evaluation, task, metric)
+        )
+    return _text(text)
 
 
-def _intervals(low: pd.Series, high: pd.Series) -> list[str]:
-    pairs = zip(low, high, strict=True)
-    return ["" if np.isnan(a) else f"[{_number(a)}, {_number(b)}]" for a, b in pairs]
+def _figures(table: pd.DataFrame, digits: int) -> list[str]:
+    """Write each row's figure, and its interval if there are columns and numbers for one."""
+    texts = []
+    for value, *limits in table.to_numpy(dtype=np.float64):
+        known = [f"{limit:,.{digits}f}" for limit in limits if not np.isnan(limit)]
+        figure = "-" if np.isnan(value) else f"{value:,.{digits}f}"
+        texts.append(f"{figure} [{known[0]}, {known[1]}]" if len(known) == 2 else figure)
+    return texts
 
 
-def _number(value: float) -> str:
-    if np.isnan(value):
-        return "-"
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+def _digits(evaluation: Evaluation, task: Task, metric: str) -> int:
+    """Return the decimals of a metric: 4, or 2 for what is in units of a broad scale."""
+    if metric == "support":
+        return 0
+    if isinstance(task, RegressionTask):
+        percent = metric == "mape"
+        in_units = REGRESSION_METRICS.get(metric, argument="metric").in_units
+        spread = evaluation.value(f"{task.name}/truth_std")
+        return 2 if percent or (in_units and spread >= 1) else 4
+    return 4
+
+
+def _text(columns: dict[str, list[str]]) -> str:
+    return pd.DataFrame(columns).to_string(index=False, line_width=_WIDTH)

@@ -2,11 +2,13 @@
 
 from faceattr.report.figures import (
     gallery,
-    plot_confusion,
     plot_history,
     plot_image,
     plot_learning_rate,
     plot_losses,
+)
+from faceattr.report.panels import (
+    plot_confusion,
     plot_metric_by_bin,
     plot_residuals,
     plot_true_and_predicted,

@@ -1,11 +1,8 @@
-"""Figures: tables and arrays in, a drawn panel out.
-
-Functions take a matplotlib panel (`Axes`) and return it; those that need several panels return a
-figure. Every panel says how many rows it shows.
-"""
+"""Figures of a training run and of images."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,240 +12,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from faceattr.exceptions import InvalidArgumentError, TableError
-from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, new_figure, styled, tidy
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.report.style import COLOURS, need_columns, new_figure, styled, tidy
 
-__all__ = [
-    "gallery",
-    "plot_confusion",
-    "plot_history",
-    "plot_image",
-    "plot_learning_rate",
-    "plot_losses",
-    "plot_metric_by_bin",
-    "plot_residuals",
-    "plot_true_and_predicted",
-]
+__all__ = ["gallery", "plot_history", "plot_image", "plot_learning_rate", "plot_losses"]
 
-_WIDE_CAPTION = 18
+_ABBREVIATIONS = frozenset({"mae", "mse", "rmse", "mape", "r2", "roc", "auc", "f1"})
 
 
 @styled
-def plot_true_and_predicted(
-    ax: Axes, truth: npt.ArrayLike, prediction: npt.ArrayLike, *, name: str = "", unit: str = ""
-) -> Axes:
-    """Draw predicted numbers over true ones, with the line on which both are equal.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    truth, prediction : array-like of float, shape (n,)
-        Pairs with a missing or infinite number are left out.
-    name, unit : str
-        Of the number: ``"age"``, ``"years"``.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
-    """
-    pairs = np.column_stack([np.asarray(truth, np.float64), np.asarray(prediction, np.float64)])
-    pairs = pairs[np.isfinite(pairs).all(axis=1)]
-    alpha = float(np.clip(60 / max(len(pairs), 1), 0.12, 0.8))
-    ax.scatter(
-        pairs[:, 0], pairs[:, 1], s=9, color=COLOURS[0], alpha=alpha, linewidths=0, rasterized=True
-    )
-    if len(pairs):
-        low, high = float(pairs.min()), float(pairs.max())
-        margin = 0.04 * (high - low) or 1.0
-        limits = (low - margin, high + margin)
-        ax.plot(limits, limits, color=INK, linewidth=1, linestyle="--", label="equal")
-        ax.set(xlim=limits, ylim=limits, aspect="equal")
-        ax.legend(loc="upper left")
-    ax.set_xlabel(_with_unit(f"true {name}".strip(), unit))
-    ax.set_ylabel(_with_unit(f"predicted {name}".strip(), unit))
-    ax.set_title(f"{name or 'Prediction'}: predicted and true (n = {len(pairs):,})")
-    return tidy(ax, grid="both")
-
-
-@styled
-def plot_residuals(
-    ax: Axes,
-    residuals: npt.ArrayLike,
-    groups: pd.Categorical,
-    *,
-    name: str = "",
-    unit: str = "",
-    by: str = "",
-) -> Axes:
-    """Draw the spread of prediction minus truth for each bin: median, quartiles, 5 to 95 %.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    residuals : array-like of float, shape (n,)
-    groups : pandas.Categorical, length n
-        The bin of each; empty bins are shown empty.
-    name, unit, by : str
-        Of the number, and what the bins are of.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
-    """
-    values = np.asarray(residuals, dtype=np.float64)
-    labels = [str(label) for label in groups.categories]
-    parts = [values[(groups.codes == code) & np.isfinite(values)] for code in range(len(labels))]
-    line = {"color": INK, "linewidth": 1}
-    ax.boxplot(
-        parts,
-        positions=range(len(labels)),
-        widths=0.6,
-        whis=(5, 95),
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": "#CFE3F1", "edgecolor": COLOURS[0]},
-        medianprops={"color": ACCENT, "linewidth": 1.6},
-        whiskerprops=line,
-        capprops=line,
-    )
-    ax.axhline(0, color=INK, linewidth=1, linestyle="--")
-    _bin_ticks(ax, labels, [len(part) for part in parts])
-    ax.set_xlabel(by)
-    ax.set_ylabel(_with_unit("prediction - truth", unit))
-    total = sum(len(part) for part in parts)
-    ax.set_title(f"{name or 'Prediction'}: errors by {by or 'bin'} (n = {total:,})")
-    return tidy(ax)
-
-
-@styled
-def plot_metric_by_bin(
-    ax: Axes, rows: pd.DataFrame, *, label: str, by: str = "", overall: float | None = None
-) -> Axes:
-    """Draw a metric for each bin with its interval.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    rows : pandas.DataFrame
-        A row a bin, in order, with the columns ``bin``, ``value``, ``n``, ``ci_low``, ``ci_high``.
-    label : str
-        The metric's name with its unit.
-    by : str
-        What the bins are of.
-    overall : float, optional
-        The figure over all rows, drawn as a line.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
-
-    Raises
-    ------
-    TableError
-        If a column is missing.
-    """
-    _need_columns(rows, ["bin", "value", "n", "ci_low", "ci_high"], "rows")
-    values = rows["value"].to_numpy(dtype=np.float64)
-    limits = rows[["ci_low", "ci_high"]].to_numpy(dtype=np.float64)
-    reach = np.nan_to_num(np.abs(limits - values[:, None])).T
-    if overall is not None and np.isfinite(overall):
-        ax.axhline(
-            overall, color=MUTED, linewidth=1, linestyle="--", label=f"overall {overall:.3g}"
-        )
-        ax.legend(loc="best")
-    places = np.arange(len(rows))
-    ax.errorbar(
-        places,
-        values,
-        yerr=reach,
-        fmt="o",
-        markersize=5,
-        color=COLOURS[0],
-        capsize=3,
-        linewidth=1.4,
-    )
-    _bin_ticks(ax, [str(name) for name in rows["bin"]], [int(n) for n in rows["n"]])
-    ax.set_xlabel(by)
-    ax.set_ylabel(label)
-    ax.set_title(f"{label} by {by or 'bin'} (n = {int(rows['n'].sum()):,})")
-    return tidy(ax)
-
-
-@styled
-def plot_confusion(
-    ax: Axes, counts: npt.ArrayLike, classes: Sequence[str], *, name: str = ""
-) -> Axes:
-    """Draw how often each class was taken for which, as counts and as percent of the true class.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    counts : array-like of int, shape (k, k)
-        Rows are true classes, columns predicted ones.
-    classes : sequence of str, length k
-    name : str
-        Of the attribute.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the shapes do not fit.
-    """
-    matrix = np.asarray(counts, dtype=np.float64)
-    size = len(classes)
-    if matrix.shape != (size, size):
-        raise InvalidArgumentError(
-            "not a count for each pair of classes",
-            argument="counts",
-            expected=f"shape {(size, size)}",
-            found=f"shape {matrix.shape}",
-        )
-    totals = matrix.sum(axis=1, keepdims=True)
-    shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(size, size):
-        share = shares[row, column]
-        percent = f"{share:.1%}" if totals[row, 0] else "-"
-        ax.text(
-            column,
-            row,
-            f"{matrix[row, column]:,.0f}\n{percent}",
-            ha="center",
-            va="center",
-            fontsize=9 if size < 6 else 7,
-            color="white" if share > 0.55 else INK,
-        )
-    ticks = range(size)
-    ax.set_xticks(
-        ticks, classes, rotation=0 if size < 4 else 40, ha="center" if size < 4 else "right"
-    )
-    ax.set_yticks(
-        ticks, [f"{label}\n(n = {n:,.0f})" for label, n in zip(classes, totals[:, 0], strict=True)]
-    )
-    ax.set(xlabel=f"predicted {name}".strip(), ylabel=f"true {name}".strip())
-    ax.set_title(f"{name or 'Classes'}: confusion (n = {matrix.sum():,.0f})")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
-
-
-@styled
-def plot_losses(ax: Axes, history: pd.DataFrame) -> Axes:
+def plot_losses(ax: Axes, history: pd.DataFrame, *, task: str = "") -> Axes:
     """Draw training and validation loss over epochs.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
     history : pandas.DataFrame
-        With the columns ``epoch``, ``train_loss`` and, where there was validation, ``valid_loss``.
+        With the columns ``epoch`` and ``train_loss``, ``valid_loss`` or both; for one task
+        ``train_<task>_loss``, ``valid_<task>_loss``.
+    task : str, optional
+        Draw this task's part of the loss.
 
     Returns
     -------
@@ -260,27 +43,39 @@ def plot_losses(ax: Axes, history: pd.DataFrame) -> Axes:
     TableError
         If a column is missing.
     """
-    _need_columns(history, ["epoch", "train_loss"], "history")
-    _plot_lines(ax, history, {"train_loss": "training", "valid_loss": "validation"})
-    ax.set(ylabel="loss")
-    ax.set_title(f"Loss ({len(history)} epochs)")
+    name = f"{task}_loss" if task else "loss"
+    both = [f"train_{name}", f"valid_{name}"]
+    need_columns(history, ["epoch", *([] if both[1] in history else both[:1])], "history")
+    _plot_lines(ax, history, both)
+    ax.set_title(f"{task} loss ({_epochs(history)})" if task else f"Loss ({_epochs(history)})")
     return tidy(ax)
 
 
 @styled
 def plot_learning_rate(ax: Axes, history: pd.DataFrame) -> Axes:
-    """Draw the learning rate over epochs, from the columns ``epoch`` and ``lr``.
+    """Draw the learning rate over epochs.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    history : pandas.DataFrame
+        With the columns ``epoch`` and ``lr``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
 
     Raises
     ------
     TableError
         If a column is missing.
     """
-    _need_columns(history, ["epoch", "lr"], "history")
-    _plot_lines(ax, history, {"lr": ""})
-    ax.set(ylabel="learning rate", ylim=(0, None))
+    need_columns(history, ["epoch", "lr"], "history")
+    _plot_lines(ax, history, ["lr"])
+    ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3), useMathText=True)
-    ax.set_title(f"Learning rate ({len(history)} epochs)")
+    ax.set_title(f"Learning rate ({_epochs(history)})")
     return tidy(ax)
 
 
@@ -291,7 +86,8 @@ def plot_history(history: pd.DataFrame) -> Figure:
     Parameters
     ----------
     history : pandas.DataFrame
-        A row an epoch: ``epoch``, ``train_loss``, ``lr`` and any ``valid_<task>_<metric>``.
+        A row an epoch: ``epoch``, ``train_loss``, ``lr``, the losses of single tasks
+        ``train_<task>_loss`` and ``valid_<task>_loss``, and any ``valid_<task>_<metric>``.
 
     Returns
     -------
@@ -302,21 +98,24 @@ def plot_history(history: pd.DataFrame) -> Figure:
     TableError
         If a column is missing.
     """
-    _need_columns(history, ["epoch", "train_loss"], "history")
-    names = [str(name) for name in history.columns]
-    metrics = [name for name in names if name.startswith("valid_") and name != "valid_loss"]
-    drawn = ["train_loss", *(["lr"] if "lr" in names else []), *metrics]
+    need_columns(history, ["epoch", "train_loss"], "history")
+    valid = [str(name) for name in history.columns if str(name).startswith("valid_")]
+    drawn = ["train_loss", *(["lr"] if "lr" in history else [])]
+    drawn += [name for name in valid if name != "valid_loss"]
     columns = min(3, len(drawn))
     figure, panels = new_figure(-(-len(drawn) // columns), columns, width=3.8, height=2.7)
     flat = [ax for row in panels for ax in row]
     for ax, name in zip(flat, drawn, strict=False):
-        if name == "train_loss":
-            plot_losses(ax, history)
-        elif name == "lr":
+        task = name.removeprefix("valid_").removesuffix("_loss")
+        if name == "lr":
             plot_learning_rate(ax, history)
+        elif name == "train_loss":
+            plot_losses(ax, history)
+        elif f"train_{task}_loss" in history and name == f"valid_{task}_loss":
+            plot_losses(ax, history, task=task)
         else:
-            _plot_lines(ax, history, {name: ""})
-            tidy(ax).set_title(name.removeprefix("valid_").replace("_", " ") + ", validation")
+            _plot_lines(ax, history, [name])
+            tidy(ax).set_title(f"{_readable(name)} ({_epochs(history)})")
     for ax in flat[len(drawn) :]:
         ax.set_visible(False)
     return figure
@@ -391,45 +190,37 @@ def gallery(
     for ax in flat[len(images) :]:
         ax.set_visible(False)
     if title:
-        figure.suptitle(f"{title} (n = {len(images)})", fontsize=10, fontweight="bold")
+        text = textwrap.fill(f"{title} (n = {len(images)})", width=18 * columns)
+        figure.suptitle(text, fontsize=10, fontweight="bold")
     return figure
 
 
-def _plot_lines(ax: Axes, history: pd.DataFrame, columns: dict[str, str]) -> None:
-    shown = {name: label for name, label in columns.items() if name in history}
+def _plot_lines(ax: Axes, history: pd.DataFrame, columns: Sequence[str]) -> None:
+    shown = [name for name in columns if name in history]
     marker = "o" if len(history) < 30 else None
-    for colour, (name, label) in zip(COLOURS, shown.items(), strict=False):
+    for name in shown:
+        valid = name.startswith("valid_")
         ax.plot(
-            history["epoch"], history[name], color=colour, label=label, marker=marker, markersize=3
+            history["epoch"],
+            history[name],
+            color=COLOURS[1] if valid else COLOURS[0],
+            label="validation" if valid else "training",
+            marker=marker,
+            markersize=3,
         )
-    if len(shown) > 1:
-        ax.legend()
+    if shown != ["lr"]:
+        ax.legend(loc="best")
     ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(history) == 1:
+        epoch = float(history["epoch"].iloc[0])
+        ax.set_xlim(epoch - 1, epoch + 1)
 
 
-def _bin_ticks(ax: Axes, labels: Sequence[str], counts: Sequence[int]) -> None:
-    texts = [f"{label}\n{count:,}" for label, count in zip(labels, counts, strict=True)]
-    crowded = len(labels) > 6 or max(map(len, labels), default=0) > 10
-    ax.set_xticks(
-        range(len(labels)),
-        texts,
-        rotation=45 if crowded else 0,
-        ha="right" if crowded else "center",
-    )
-    ax.set_xlim(-0.6, max(len(labels), 1) - 0.4)
+def _epochs(history: pd.DataFrame) -> str:
+    return f"{len(history)} epoch" + ("" if len(history) == 1 else "s")
 
 
-def _need_columns(table: pd.DataFrame, names: Sequence[str], argument: str) -> None:
-    absent = [name for name in names if name not in table.columns]
-    if absent:
-        raise TableError(
-            "a column is missing",
-            argument=argument,
-            expected=f"the columns {list(names)}",
-            found=f"the columns {list(table.columns)}",
-        )
-
-
-def _with_unit(text: str, unit: str) -> str:
-    return f"{text} ({unit})" if unit else text
+def _readable(column: str) -> str:
+    words = column.removeprefix("valid_").split("_")
+    return " ".join(word.upper() if word in _ABBREVIATIONS else word for word in words)

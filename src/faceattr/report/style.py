@@ -8,16 +8,29 @@ colours are those of Okabe and Ito, which people with colour vision deficiency c
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["ACCENT", "COLOURS", "INK", "MUTED", "NotebookFigure", "new_figure", "styled", "tidy"]
+from faceattr.exceptions import TableError
+
+__all__ = [
+    "ACCENT",
+    "COLOURS",
+    "INK",
+    "MUTED",
+    "NotebookFigure",
+    "need_columns",
+    "new_figure",
+    "styled",
+    "tidy",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """In the order in which series take them."""
@@ -110,3 +123,15 @@ def tidy(ax: Axes, *, grid: str = "y") -> Axes:
     if grid in {"x", "y", "both"}:
         ax.grid(True, axis=grid)  # type: ignore[arg-type]
     return ax
+
+
+def need_columns(table: pd.DataFrame, names: Sequence[str], argument: str) -> None:
+    """Raise TableError unless a table has these columns."""
+    absent = [name for name in names if name not in table.columns]
+    if absent:
+        raise TableError(
+            "a column is missing",
+            argument=argument,
+            expected=f"the columns {list(names)}",
+            found=f"the columns {list(table.columns)}",
+        )
