@@ -88,8 +88,8 @@ def read_bytes(path: str | Path) -> bytes:
     """Return a file's bytes; ImageReadError where it cannot be read."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageReadError(f"the file cannot be opened ({reason})", rows=[str(path)]) from error
 
 
@@ -165,7 +165,7 @@ def _decode(data: bytes, name: str, max_pixels: int) -> UInt8Image:
         raise ImageReadError("not an image file", rows=[name]) from error
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError) as error:
         raise ImageReadError(f"damaged or truncated ({error})", rows=[name]) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageReadError("too large to be decoded safely", rows=[name]) from error
 
 
@@ -185,10 +185,11 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> UInt8Image:
 
 
 def _high_byte(image: Image.Image) -> UInt8Image:
-    values = np.asarray(image).astype(np.float64)
-    # PIL also opens 8-bit data in mode I; only what exceeds 8 bits is scaled down.
-    scale = 256.0 if values.max(initial=0.0) > _WHITE else 1.0
-    return np.clip(values // scale, 0, _WHITE).astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0)
+    # Modes I and F also hold 8-bit data; only what exceeds 8 bits is scaled down.
+    sixteen = image.mode.startswith("I;16") or values.max(initial=0.0) > _WHITE
+    return np.clip(values // (256.0 if sixteen else 1.0), 0, _WHITE).astype(np.uint8)
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
