@@ -49,8 +49,9 @@ def _public_home(module: str) -> str:
 
 def _class_lines(path: str, cls: type) -> Iterator[str]:
     bases = [base.__name__ for base in cls.__bases__ if base is not object]
-    yield f"{path}({', '.join(bases)}){_signature(cls)}"
-    for name, member in sorted(vars(cls).items()):
+    own = vars(cls).keys() & {"__init__", "__new__"}
+    yield f"{path}({', '.join(bases)}){_signature(cls) if own else ''}"
+    for name, member in sorted(_members(cls).items()):
         if name.startswith("_") and name != "__call__":
             continue
         if isinstance(member, staticmethod | classmethod):
@@ -59,6 +60,16 @@ def _class_lines(path: str, cls: type) -> Iterator[str]:
             yield f"{path}.{name}{_signature(member)}"
         elif isinstance(member, property | functools.cached_property):
             yield f"{path}.{name}  [property]"
+
+
+def _members(cls: type) -> dict[str, object]:
+    """Return what a class offers itself or takes over from a class that is not public."""
+    members: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        private = base.__module__.startswith("faceattr.") and "._" in base.__module__
+        if base is cls or private or base.__name__.startswith("_"):
+            members.update(vars(base))
+    return members
 
 
 def _signature(value: Callable[..., object]) -> str:
