@@ -46,7 +46,7 @@ def main() -> None:
     }
     trainer = Trainer(config).fit(model, train)
     predictions = model.predict(test, progress=True)
-    evaluation = BinnedEvaluator(by="age", seed=arguments.seed).evaluate(predictions)
+    evaluation = BinnedEvaluator(by="age", seed=arguments.seed, tasks=faces.tasks).evaluate(predictions)
     print(evaluation.summary())
     keep_model(arguments.work / arguments.recipe, model, predictions, trainer, evaluation)
     keep_results(arguments, pd.concat([train.table, test.table]), evaluation, trainer, config)
