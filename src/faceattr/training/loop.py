@@ -20,6 +20,7 @@ from faceattr.training.config import TrainConfig
 from faceattr.training.ema import WeightAverage
 from faceattr.training.engine import Engine
 from faceattr.training.losses import decayed_parameters, l1_norm, task_losses, weighted_sum
+from faceattr.training.randomness import epoch_seed
 from faceattr.training.schedule import learning_rate
 from faceattr.training.validation import Validation, Validator
 
@@ -65,8 +66,11 @@ class Run:
 
     def run(self) -> None:
         """Train all epochs and leave the chosen weights in the model, in evaluation mode."""
-        for epoch in range(self.config.epochs):
-            self._epoch(epoch, self._plan(epoch))
+        # Dropout draws from torch's global generator: it is lent, seeded for each epoch, given back.
+        with torch.random.fork_rng():
+            for epoch in range(self.config.epochs):
+                torch.manual_seed(epoch_seed(self.config.seed, epoch, self.engine.rank))
+                self._epoch(epoch, self._plan(epoch))
         if self.config.restore == "best" and self._best is not None:
             self.model.load_state_dict(self._best)
         elif self.config.restore == "ema" and self._average is not None:

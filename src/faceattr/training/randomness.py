@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["epoch_generator", "uniforms"]
+__all__ = ["epoch_generator", "epoch_seed", "uniforms"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -43,6 +43,11 @@ def uniforms(
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
     """Return the generator that shuffles an epoch."""
     return np.random.default_rng([seed, epoch])
+
+
+def epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    """Return the seed of a process's dropout in an epoch."""
+    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -1,0 +1,366 @@
+"""Training end to end, on drawings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from faceattr import (
+    ClassificationTask,
+    Dataset,
+    Model,
+    RegressionTask,
+    TaskSet,
+    TrainConfig,
+    Trainer,
+)
+from faceattr.exceptions import (
+    DataError,
+    FaceAttrError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    TrainingError,
+)
+
+QUICK = TrainConfig(epochs=2, batch_size=8, lr=0.01)
+
+
+class TinyBackbone(nn.Module):
+    num_features = 8
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.BatchNorm2d(8), nn.ReLU())
+
+    def forward(self, images):
+        return self.layers(images).mean(dim=(2, 3))
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return Dataset.synthetic(40, seed=0, size=32)
+
+
+def tiny(faces, **arguments):
+    return Model(TinyBackbone(), faces.tasks, image_size=32, **arguments)
+
+
+def fit(faces, model=None, valid=None, sampler=None, **settings):
+    model = tiny(faces) if model is None else model
+    trainer = Trainer(dataclasses.replace(QUICK, **settings), progress=False)
+    return model, trainer.fit(model, faces, valid, sampler=sampler)
+
+
+def state(model):
+    return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def same(left, right):
+    return all(torch.equal(left[key], right[key]) for key in left)
+
+
+def test_history_and_record(faces):
+    train, valid = faces.select(np.arange(40) < 30), faces.select(np.arange(40) >= 30)
+    model, trainer = fit(train, valid=valid)
+    history = trainer.history_
+    assert history["epoch"].tolist() == [1, 2]
+    assert {
+        "lr",
+        "train_loss",
+        "train_age_loss",
+        "train_gender_loss",
+        "valid_loss",
+        "valid_age_mae",
+        "valid_gender_accuracy",
+        "images_per_second",
+        "seconds",
+    } <= set(history)
+    assert np.isfinite(history.to_numpy(dtype=float)).all()
+    assert model.info["training"]["images"] == {"train": 30, "valid": 10}
+    assert not model.training
+
+
+def test_validation_figures_are_those_of_the_predictions(faces):
+    train, valid = faces.select(np.arange(40) < 30), faces.select(np.arange(40) >= 30)
+    model, trainer = fit(train, valid=valid)
+    table = model.predict(valid)
+    last = trainer.history_.iloc[-1]
+    assert last["valid_age_mae"] == pytest.approx((table["age"] - table["age_pred"]).abs().mean())
+    assert last["valid_gender_accuracy"] == (table["gender"] == table["gender_pred"]).mean()
+
+
+def test_the_same_seed_gives_the_same_weights(faces):
+    torch.manual_seed(0)
+    backbone = TinyBackbone().state_dict()
+
+    def train(seed):
+        model = tiny(faces, seed=0, dropout=0.0)
+        model.backbone.load_state_dict(backbone)
+        return state(fit(faces, model, seed=seed)[0])
+
+    first = train(1)
+    assert same(first, train(1))
+    assert not same(first, train(2))
+
+
+def test_dropout_follows_the_seed_and_leaves_global_state_alone(faces):
+    torch.manual_seed(0)
+    backbone = TinyBackbone().state_dict()
+
+    def train():
+        model = tiny(faces, seed=0, dropout=0.5)
+        model.backbone.load_state_dict(backbone)
+        before = torch.random.get_rng_state()
+        fit(faces, model)
+        assert torch.equal(before, torch.random.get_rng_state())
+        return state(model)
+
+    first = train()
+    torch.manual_seed(2)
+    assert same(first, train())
+
+
+def test_a_network_learns_a_brightness(tmp_path):
+    from PIL import Image
+
+    rows = []
+    for number in range(64):
+        level = 40 + 170 * (number % 2)
+        Image.new("RGB", (32, 32), (level, level, level)).save(tmp_path / f"{number}.png")
+        rows.append((f"{number}.png", level / 255, "bright" if number % 2 else "dark"))
+    table = pd.DataFrame(rows, columns=["path", "level", "kind"])
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    tasks = TaskSet(
+        [RegressionTask("level", bounds=(0, 1)), ClassificationTask("kind", ("dark", "bright"))]
+    )
+    data = Dataset.from_csv(tmp_path / "labels.csv", tasks=tasks)
+    model, _ = fit(data, epochs=15, lr=0.03, restore="last", augment="none", schedule="cosine")
+    predictions = model.predict(data)
+    assert (predictions["kind"] == predictions["kind_pred"]).mean() == 1
+    assert (predictions["level"] - predictions["level_pred"]).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "plateau", "constant"])
+def test_schedules(faces, schedule):
+    train, valid = faces.select(np.arange(40) < 30), faces.select(np.arange(40) >= 30)
+    _, trainer = fit(train, valid=valid, schedule=schedule, epochs=3, step_epochs=1)
+    assert (trainer.history_["lr"] > 0).all()
+
+
+def test_the_studys_recipe_runs(faces):
+    model = tiny(faces, heads={"age": "linear", "gender": "logit"})
+    config = TrainConfig.study(epochs=2, cycle_epochs=1, batch_size=16)
+    trainer = Trainer(config, progress=False).fit(model, faces)
+    assert trainer.history_["lr"].iloc[-1] == pytest.approx(
+        config.lr / config.div_factor / config.final_div_factor
+    )
+
+
+def test_frozen_epochs_leave_the_backbone(faces):
+    model = tiny(faces)
+    before = state(model.backbone)
+    fit(faces, model, freeze_epochs=2, restore="last")
+    assert same(before, state(model.backbone))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_l1_pulls_weights_towards_zero(faces):
+    plain, _ = fit(faces, tiny(faces), epochs=5, restore="last", weight_decay=0.0)
+    pulled, _ = fit(faces, tiny(faces), epochs=5, restore="last", weight_decay=0.0, l1=10.0)
+    size = [float(m.heads["age"].linear.weight.detach().abs().sum()) for m in (plain, pulled)]
+    assert size[1] < size[0]
+
+
+def test_a_loss_weight_of_zero_leaves_a_head_alone(faces):
+    model = tiny(faces)
+    before = state(model.heads["gender"])
+    fit(faces, model, loss_weights={"gender": 0.0}, weight_decay=0.0, restore="last")
+    assert same(before, state(model.heads["gender"]))
+
+
+@pytest.mark.parametrize("monitor", ["loss", "age/mae", "gender/accuracy", "age/r2"])
+def test_best_is_the_epoch_with_the_best_monitored_value(faces, monitor):
+    train, valid = faces.select(np.arange(40) < 30), faces.select(np.arange(40) >= 30)
+    model, trainer = fit(
+        train, valid=valid, epochs=6, restore="best", monitor=monitor, ema_decay=0.0, lr=0.2
+    )
+    column = trainer.history_["valid_" + monitor.replace("/", "_")]
+    best = column.max() if monitor in ("gender/accuracy", "age/r2") else column.min()
+    again = Trainer(dataclasses.replace(QUICK, epochs=1, lr=1e-12), progress=False)
+    if monitor == "age/mae":
+        table = model.predict(valid)
+        assert (table["age"] - table["age_pred"]).abs().mean() == pytest.approx(best, rel=1e-5)
+    if monitor == "gender/accuracy":
+        table = model.predict(valid)
+        assert (table["gender"] == table["gender_pred"]).mean() == best
+    assert again.config.epochs == 1
+
+
+def test_restore_chooses_between_average_and_last(faces):
+    torch.manual_seed(0)
+    backbone = TinyBackbone().state_dict()
+    states = []
+    for restore in ("last", "ema"):
+        model = tiny(faces)
+        model.backbone.load_state_dict(backbone)
+        states.append(state(fit(faces, model, restore=restore)[0]))
+    assert not same(*states)
+
+
+def test_missing_labels_are_left_out(faces):
+    table = faces.table.copy()
+    table.loc[table.index[:30], "age"] = np.nan
+    table.loc[table.index[20:], "gender"] = None
+    partial = Dataset(table.drop(columns="split", errors="ignore"), tasks=faces.tasks)
+    model, trainer = fit(partial)
+    assert np.isfinite(trainer.history_["train_loss"]).all()
+    assert model.info["training"]["labels"] == {"age": 10, "gender": 20}
+
+
+def test_later_epochs_need_no_files(tmp_path, faces):
+    on_disk = faces_on_disk(faces, tmp_path)
+
+    class DeletesAfterTheFirstEpoch:
+        def plan(self, epoch):
+            if epoch == 1:
+                for path in tmp_path.glob("*.png"):
+                    path.unlink()
+            return np.stack([np.arange(40), np.zeros(40, int)], axis=1)
+
+    _, trainer = fit(on_disk, epochs=3, sampler=DeletesAfterTheFirstEpoch())
+    assert len(trainer.history_) == 3
+    assert not list(tmp_path.glob("*.png"))
+
+
+def faces_on_disk(faces, folder):
+    from PIL import Image
+
+    table = faces.table.copy()
+    for position in range(len(faces)):
+        path = folder / f"{position}.png"
+        Image.fromarray(faces.read(position)).save(path)
+        table.loc[position, "path"] = str(path)
+    return Dataset(table, tasks=faces.tasks)
+
+
+def test_a_sampler_decides_what_is_seen(faces):
+    class OnlyTwo:
+        seen = 0
+
+        def plan(self, epoch):
+            self.seen += 1
+            return np.array([[0, 0], [1, 0], [0, 1]])
+
+    sampler = OnlyTwo()
+    fit(faces, sampler=sampler)
+    assert sampler.seen == 2
+
+
+@pytest.mark.parametrize(
+    "plan", [np.zeros((3,), int), np.array([[99, 0], [0, 0]]), np.zeros((0, 2), int), np.ones((4, 2))]
+)
+def test_a_wrong_plan_is_refused(faces, plan):
+    class Wrong:
+        def plan(self, epoch):
+            return plan
+
+    with pytest.raises(InvalidArgumentError, match="plan"):
+        fit(faces, sampler=Wrong())
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 9])
+def test_fewer_images_than_a_batch(faces, n):
+    by_turns = faces.table.groupby("gender").cumcount().sort_values(kind="stable").index[:n]
+    few = faces.select(faces.table["sample_id"].iloc[by_turns].tolist())
+    _, trainer = fit(few, batch_size=64)
+    assert len(trainer.history_) == 2
+
+
+def test_one_image_is_too_few(faces):
+    with pytest.raises(DataError, match="too few"):
+        fit(faces.select(faces.table["sample_id"].iloc[:1].tolist()), tiny(faces))
+
+
+def test_one_class_only(faces):
+    women = faces.select((faces.table["gender"] == "female").to_numpy())
+    with pytest.raises(TrainingError) as caught:
+        fit(women)
+    assert "'female'" in caught.value.found
+
+
+def test_no_label_at_all(faces):
+    table = faces.table.assign(age=np.nan)
+    with pytest.raises(FaceAttrError, match="age"):
+        fit(Dataset(table, tasks=faces.tasks))
+
+
+def test_an_unreadable_image_is_named(tmp_path, faces):
+    on_disk = faces_on_disk(faces, tmp_path)
+    (tmp_path / "7.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as caught:
+        fit(on_disk)
+    assert any("000007" in row or "7.png" in row for row in caught.value.rows)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_ids(faces):
+    with pytest.raises(TrainingError) as caught:
+        fit(faces, lr=1e30, clip_norm=None, restore="last", epochs=5)
+    assert caught.value.rows
+    assert set(caught.value.rows) <= set(faces.table["sample_id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "named"),
+    [
+        ({"model": "net"}, InvalidTypeError, "model"),
+        ({"train": "folder"}, InvalidTypeError, "train"),
+        ({"valid": 3}, InvalidTypeError, "valid"),
+        ({"config": TrainConfig(restore="best")}, InvalidArgumentError, "valid"),
+        ({"config": TrainConfig(schedule="plateau")}, InvalidArgumentError, "valid"),
+        ({"config": TrainConfig(monitor="height/mae")}, InvalidArgumentError, "monitor"),
+        ({"config": TrainConfig(loss_weights={"x": 1})}, InvalidArgumentError, "loss_weights"),
+        ({"config": {"epochs": 3}}, InvalidTypeError, "config"),
+    ],
+)
+def test_wrong_arguments_are_named(faces, change, error, named):
+    arguments = {"model": tiny(faces), "train": faces, "valid": None, "config": QUICK, **change}
+    config = arguments.pop("config")
+    with pytest.raises(error) as caught:
+        Trainer(config, progress=False).fit(**arguments)
+    assert caught.value.argument == named
+
+
+def test_train_and_valid_must_not_share_images(faces):
+    with pytest.raises(DataError) as caught:
+        fit(faces, valid=faces.select(np.arange(40) < 3))
+    assert len(caught.value.rows) == 3
+
+
+def test_tasks_must_agree(faces):
+    age_only = Dataset(faces.table, tasks=[faces.tasks["age"]])
+    with pytest.raises(InvalidArgumentError, match="gender"):
+        fit(age_only, tiny(faces))
+    other = Dataset(faces.table, tasks=[RegressionTask("age", bounds=(0, 200)), faces.tasks["gender"]])
+    with pytest.raises(InvalidArgumentError, match="mean different things"):
+        fit(other, tiny(faces))
+
+
+def test_trainer_predict_is_model_predict(faces):
+    model, trainer = fit(faces)
+    expected = model.predict(faces)
+    table = trainer.predict(model, faces, batch_size=7)
+    assert table.columns.tolist() == expected.columns.tolist()
+    np.testing.assert_allclose(table["age_pred"], expected["age_pred"], atol=1e-4)
+    with pytest.raises(InvalidTypeError):
+        trainer.predict(model, "folder")
+
+
+def test_constructor_only_stores():
+    trainer = Trainer(config="nonsense", cache_folder="/no/such/place")
+    assert trainer.config == "nonsense"
+    assert not hasattr(trainer, "history_")
