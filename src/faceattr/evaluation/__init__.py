@@ -1,10 +1,12 @@
 """Evaluation: any table of predictions, by any group, with counts and intervals."""
 
-# The first two register the metrics that come with the library.
-from faceattr.evaluation import classification, regression
+import faceattr.evaluation.classification
+import faceattr.evaluation.regression  # noqa: F401 - both register the library's metrics
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.evaluator import BinnedEvaluator
 from faceattr.evaluation.metrics import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
     ClassificationData,
     Metric,
     RegressionData,
@@ -14,14 +16,14 @@ from faceattr.evaluation.metrics import (
 )
 
 __all__ = [
+    "CLASSIFICATION_METRICS",
+    "REGRESSION_METRICS",
     "BinnedEvaluator",
     "ClassificationData",
     "Evaluation",
     "Metric",
     "RegressionData",
-    "classification",
     "classification_metric",
     "higher_is_better",
-    "regression",
     "regression_metric",
 ]

@@ -31,7 +31,7 @@ MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
 """Metrics of the table by bins, where none are asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Figures of one evaluation; made by `BinnedEvaluator.evaluate`.
 

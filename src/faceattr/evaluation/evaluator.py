@@ -25,7 +25,7 @@ from faceattr.evaluation.metrics import (
     RegressionData,
 )
 from faceattr.evaluation.rows import TaskRows, task_rows
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
@@ -100,8 +100,9 @@ class BinnedEvaluator:
             ``<task>_prob_<class>`` where known; without these the metrics that need them are left
             out. See the documentation of tables.
         quality : pandas.DataFrame, optional
-            Further columns to group by, with a unique ``sample_id``. Every prediction is kept: rows
-            that it does not know make the bin "not scored".
+            Further columns to group by, with a unique ``sample_id``; a column that the predictions
+            have too is taken from these. Every prediction is kept: rows that the quality table does
+            not know make the bin "not scored".
 
         Returns
         -------
@@ -141,9 +142,14 @@ class BinnedEvaluator:
                 expected="a pandas DataFrame",
                 found=type(predictions).__name__,
             )
+        repeated = predictions.columns[predictions.columns.duplicated()]
+        if len(repeated):
+            raise TableError(
+                "columns have the same name", argument="predictions", found=repr(list(repeated))
+            )
         check_integer(self.n_boot, "n_boot", low=0, high=1_000_000)
         check_integer(self.seed, "seed", low=0)
-        check_number(self.confidence, "confidence", low=0.5, high=0.9999)
+        check_number(self.confidence, "confidence", low=0, high=1, low_open=True)
         by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
         check_unique(by, "by")
         stray = [name for name in self.bins or {} if name not in by]
@@ -172,7 +178,7 @@ class BinnedEvaluator:
         return tasks
 
 
-@dataclass
+@dataclass(eq=False)
 class _Cell:
     """One task in one bin: what its figures are computed from, and the resamples so far."""
 

@@ -27,7 +27,7 @@ _FEW_WHOLE_NUMBERS = 10
 _MAX_GROUPS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grouping:
     """A partition of the rows.
 

@@ -39,7 +39,7 @@ OVERALL = "overall"
 """The group of all rows, and for tasks of classes the class of figures over all of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegressionData:
     """Labelled and predicted numbers of a group of rows.
 
@@ -60,7 +60,7 @@ class RegressionData:
         return RegressionData(self.truth[rows], self.prediction[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassificationData:
     """Labelled and predicted classes of a group of rows.
 

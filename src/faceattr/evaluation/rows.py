@@ -20,7 +20,7 @@ _SUM_TOLERANCE = 0.01
 """Probabilities rounded in a file need not add up to 1 exactly."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaskRows:
     """One task's labels and predictions.
 

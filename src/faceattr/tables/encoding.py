@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from faceattr.exceptions import TableError
@@ -63,7 +64,7 @@ def decode_column(entry: Entry, cells: Cells) -> Any:
 
     Raises
     ------
-    ValueError, TypeError, KeyError, OverflowError
+    ValueError, TypeError, KeyError, ArithmeticError
         If a cell or the entry is damaged.
     """
     dtype = entry["dtype"]
@@ -77,7 +78,7 @@ def decode_column(entry: Entry, cells: Cells) -> Any:
         return np.array([int(cell) for cell in _complete(cells)], dtype=dtype)
     if dtype in _FLOATS:
         numbers = [float("nan") if cell is None else float(cell) for cell in cells]
-        return np.array(numbers, dtype=np.float64).astype(dtype)
+        return _narrow(numbers, dtype)
     return _decode_nullable(dtype, cells)
 
 
@@ -94,9 +95,14 @@ def _decode_nullable(dtype: str, cells: Cells) -> Any:
         return pd.arrays.IntegerArray(np.array(whole, dtype=dtype.lower()), mask)
     if dtype in _NULLABLE_FLOATS:
         numbers = [0.0 if cell is None else float(cell) for cell in cells]
-        data = np.array(numbers, dtype=np.float64).astype(dtype.lower())
-        return pd.arrays.FloatingArray(data, mask)  # a NaN that is not missing stays one
+        # FloatingArray itself, so that a NaN that is not missing stays one.
+        return pd.arrays.FloatingArray(_narrow(numbers, dtype.lower()), mask)
     raise ValueError(f"unknown type {dtype!r}")
+
+
+def _narrow(numbers: list[float], dtype: str) -> npt.NDArray[Any]:
+    with np.errstate(over="raise"):  # what was written fits its type
+        return np.array(numbers, dtype=np.float64).astype(dtype)
 
 
 def _dtype_name(dtype: Any) -> str:

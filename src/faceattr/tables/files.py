@@ -131,14 +131,21 @@ def _read_plain(path: Path) -> pd.DataFrame:
     header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
     # An image may be called "NA": what names a row is never missing.
     missing = {name: _DEFAULT_MISSING for name in header if name not in _TEXT_COLUMNS}
-    return pd.read_csv(
+    table = pd.read_csv(
         path,
         dtype=dict.fromkeys(_TEXT_COLUMNS, "str"),
         na_values=missing,
         keep_default_na=False,
-        float_precision="round_trip",
         encoding="utf-8-sig",
     )
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes nameless columns for an index
+        raise TableError(
+            "rows have more values than there are names of columns",
+            argument="path",
+            expected=f"{len(header)} values in every row",
+            found=str(path),
+        )
+    return table
 
 
 def _read_typed(path: Path) -> pd.DataFrame:
@@ -190,7 +197,7 @@ def _read_types(path: Path) -> dict[str, Any]:
 def _decode(entry: Entry, cells: Cells, path: Path) -> Any:
     try:
         return decode_column(entry, cells)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise TableError(
             f"a column cannot be read as the types beside the file say ({error!r})",
             argument=f"{path}, column {entry['name']!r}",

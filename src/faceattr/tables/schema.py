@@ -126,8 +126,9 @@ def tasks_from_predictions(table: pd.DataFrame) -> TaskSet:
     """Tell from its columns which tasks a predictions table is about.
 
     A column ``<x>`` with a column ``<x>_pred`` is a task. It is one of classes where columns
-    ``<x>_prob_<class>`` exist (their order is the classes' order) or where either column holds text
-    or booleans (classes are the labels that occur, sorted); else it is a number. Classes written as
+    ``<x>_prob_<class>`` exist (their order is the classes' order; a single one stands for the last
+    of two classes) or where either column holds text or booleans (classes are the labels that
+    occur, sorted); else it is a number. Classes written as
     integers without probabilities look like numbers: such tasks must be given.
 
     Parameters
@@ -167,8 +168,9 @@ def _infer_task(table: pd.DataFrame, name: str) -> Task:
     columns = [table[name], table[pred_column(name)]]
     if not classes and not any(_is_label(column) for column in columns):
         return RegressionTask(name)
-    if not classes:
-        classes = sorted({str(label) for column in columns for label in column.dropna()})
+    if len(classes) < 2:  # one probability of two says the other
+        labels = {str(label) for column in columns for label in column.dropna()}
+        classes = [*sorted(labels - set(classes)), *classes]
     if len(classes) < 2:
         raise TableError(
             "classes cannot be told from a single label",
