@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 import faceattr
 
 ROOT = Path(__file__).parents[1]
+_DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python", "sklearn": "scikit-learn"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -42,14 +46,35 @@ def test_every_dependency_has_an_exact_version() -> None:
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     lists += PROJECT["dependency-groups"].values()
     wanted = [entry for entries in lists for entry in entries if isinstance(entry, str)]
-    names = {_normal(re.split(r"[\[<>=~! ]", entry)[0]) for entry in wanted}
+    names = {_requirement(entry) for entry in wanted}
     assert names - {"faceattr"} <= pinned
+
+
+def test_every_imported_package_is_a_dependency() -> None:
+    sources = Path(faceattr.__file__).parent.rglob("*.py")
+    imported = {name for source in sources for name in _imports(source)}
+    foreign = imported - set(sys.stdlib_module_names) - {"faceattr"}
+    wanted = {_normal(_DISTRIBUTIONS.get(name, name)) for name in foreign}
+    assert "numpy" in wanted
+    assert wanted <= {_requirement(entry) for entry in PROJECT["project"]["dependencies"]}
 
 
 def test_no_image_lies_in_the_package() -> None:
     suffixes = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
     package = Path(faceattr.__file__).parent
     assert not [path for path in package.rglob("*") if path.suffix.lower() in suffixes]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def _requirement(entry: str) -> str:
+    return _normal(re.split(r"[\[<>=~! ]", entry)[0])
 
 
 def _normal(name: str) -> str:
