@@ -1,8 +1,9 @@
 """Dividing rows into parts: by seed, alike in every stratum, and never across a group.
 
-Groups are handed out one by one, the largest first and in random order within a size. Each goes to
-the part that lags most behind its share of what was handed out so far, in the group's own strata
-and over all. So every part holds its share of each stratum, rare ones included, to about one group.
+Groups are handed out one by one, the largest first, stratum by stratum and there in random order.
+Each goes to the part that lags most behind its share of what was handed out so far, in the group's
+own strata and over all. So every part holds its share of each stratum, rare ones included, to about
+one group.
 """
 
 from __future__ import annotations
@@ -138,15 +139,22 @@ def assign_parts(
     numpy.ndarray of int64, shape (n,)
         Numbers of parts, 0 to k - 1. A part may be empty where groups are few.
     """
+    if len(ids) == 0:
+        return np.empty(0, dtype=np.int64)
     order = np.argsort(ids.to_numpy(dtype=object), kind="stable")
     # Numbered by their first id: what a group is called, and where it stands, does not matter.
     canonical = pd.factorize(groups[order])[0]
     members = np.split(np.argsort(canonical, kind="stable"), np.cumsum(np.bincount(canonical))[:-1])
     sizes = np.array([len(rows) for rows in members])
-    rank = np.random.default_rng(seed).permutation(len(members))
-    sequence = np.lexsort((rank, -sizes))
-    strata_in_order = strata[order].tolist()
-    wanted = [[strata_in_order[row] for row in members[group].tolist()] for group in sequence]
+    rng = np.random.default_rng(seed)
+    rank = rng.permutation(len(members))
+    # Like strata follow each other, so that what one lacks its neighbour makes up for; the first is
+    # drawn, so that a stratum of one image is not in the same part for every seed.
+    strata_in_order = pd.factorize(strata[order], sort=True)[0]
+    count = strata_in_order.max() + 1
+    turn = (strata_in_order[[rows[0] for rows in members]] + rng.integers(count)) % count
+    sequence = np.lexsort((rank, turn, -sizes))
+    wanted = [strata_in_order[members[group]].tolist() for group in sequence]
     part_of_group = np.empty(len(members), dtype=np.int64)
     part_of_group[sequence] = _hand_out(wanted, shares)
     parts = np.empty(len(order), dtype=np.int64)
@@ -167,7 +175,8 @@ def _hand_out(groups: Sequence[Sequence[int]], shares: Sequence[float]) -> list[
                 own[part] += shares[part]
                 lag[part] += shares[part]
         known = [lags[stratum] for stratum in strata]
-        score = [lag[part] + sum(own[part] for own in known) / len(known) for part in parts]
+        # Twice, so that sizes are right to about one image while strata may be off by two.
+        score = [2 * lag[part] + sum(own[part] for own in known) / len(known) for part in parts]
         best = score.index(max(score))
         for own in known:
             own[best] -= 1.0
