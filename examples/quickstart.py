@@ -1,7 +1,8 @@
-"""Train a small network on drawn faces, learn how good it is, and look at it: two minutes, no network.
+"""Train a small network on drawn faces, learn how good it is, and look at it.
 
-The faces are drawings, so that nothing has to be downloaded and nobody's picture is needed; with a
-folder of your own, ``Dataset.from_folder`` or ``Dataset.from_csv`` takes their place.
+Two minutes, no network: the faces are drawings, so that nothing has to be downloaded and nobody's
+picture is needed. With a folder of your own, ``Dataset.from_folder`` or ``Dataset.from_csv`` takes
+their place.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def main() -> None:
         for row in shown.itertuples()
     ]
     pictures = [test.read(position) for position in range(len(shown))]
-    gallery(pictures, captions, title="Drawings that training never saw").savefig(OUTPUT / "gallery.png", dpi=110)
+    gallery(pictures, captions, title="Drawings that training never saw").savefig(
+        OUTPUT / "gallery.png", dpi=110
+    )
     print(f"tables, pictures and the model lie in {OUTPUT}/")
 
 

@@ -1,4 +1,4 @@
-"""Train on UTKFace, evaluate on a part that training never saw, and write the reference study's tables.
+"""Train on UTKFace, evaluate on a part that training never saw, write the study's tables.
 
     python examples/train_utkface.py --data UTKFace/ --recipe default
     python examples/train_utkface.py --data UTKFace/ --recipe study
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from faceattr.report.figures import plot_history
 from faceattr.report.markdown import to_markdown, with_intervals
 from faceattr.tables import write_table
 
-RECIPES = {
+RECIPES: dict[str, tuple[Callable[..., TrainConfig], dict[str, str] | None]] = {
     "study": (TrainConfig.study, {"age": "linear", "gender": "logit"}),
     "default": (TrainConfig, None),
 }
@@ -38,7 +39,11 @@ def main() -> None:
     make_config, heads = RECIPES[arguments.recipe]
     config = make_config(epochs=arguments.epochs, seed=arguments.seed)
     model = Model(
-        tasks=faces.tasks, weights=arguments.weights, heads=heads, image_size=128, seed=arguments.seed
+        tasks=faces.tasks,
+        weights=arguments.weights,
+        heads=heads,
+        image_size=128,
+        seed=arguments.seed,
     )
     model.info |= {
         "training_data": "UTKFace, for non-commercial research only",
@@ -46,7 +51,9 @@ def main() -> None:
     }
     trainer = Trainer(config).fit(model, train)
     predictions = model.predict(test, progress=True)
-    evaluation = BinnedEvaluator(by="age", seed=arguments.seed, tasks=faces.tasks).evaluate(predictions)
+    evaluation = BinnedEvaluator(by="age", seed=arguments.seed, tasks=faces.tasks).evaluate(
+        predictions
+    )
     print(evaluation.summary())
     keep_model(arguments.work / arguments.recipe, model, predictions, trainer, evaluation)
     keep_results(arguments, pd.concat([train.table, test.table]), evaluation, trainer, config)

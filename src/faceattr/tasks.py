@@ -98,7 +98,7 @@ class RegressionTask:
         missing = _is_missing(raw)
         values = pd.to_numeric(raw.mask(missing), errors="coerce").astype("float64")
         self._refuse(values.isna() & ~missing, raw, rows, "a number")
-        self._refuse(np.isinf(values), raw, rows, "a finite number")
+        self._refuse(values.abs() == math.inf, raw, rows, "a finite number")
         if self.bounds is not None:
             low, high = self.bounds
             outside = (values < low) | (values > high)
@@ -140,7 +140,7 @@ class ClassificationTask:
     Examples
     --------
     >>> from faceattr import ClassificationTask
-    >>> task = ClassificationTask("gender", classes=("male", "female"), codes={0: "male", 1: "female"})
+    >>> task = ClassificationTask("gender", ("male", "female"), codes={0: "male", 1: "female"})
     >>> task.positive
     'female'
     """
@@ -223,7 +223,7 @@ class ClassificationTask:
     def encode(self, labels: Sequence[object] | pd.Series) -> npt.NDArray[np.int64]:
         """Turn class names into positions in `classes`; -1 where not labelled."""
         positions = {label: position for position, label in enumerate(self.classes)}
-        return np.array([positions.get(label, -1) for label in labels], dtype=np.int64)  # type: ignore[call-overload]
+        return np.array([positions.get(str(label), -1) for label in labels], dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types."""
@@ -355,7 +355,7 @@ def _is_missing(raw: pd.Series) -> pd.Series:
 
 
 def _code_text(value: object) -> str:
-    # 0, 0.0, np.int64(0) and "0" are the same code: CSV readers turn a column with a gap into floats.
+    # 0, 0.0 and "0" are the same code: CSV readers turn a column with a gap into floats.
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
     return str(value).strip()
@@ -364,8 +364,8 @@ def _code_text(value: object) -> str:
 def _refuse_labels(
     name: str, bad: pd.Series, raw: pd.Series, rows: Sequence[str], expected: str
 ) -> None:
-    positions = np.flatnonzero(bad.to_numpy(dtype=bool))
-    if positions.size:
+    positions = [int(row) for row in np.flatnonzero(bad.to_numpy(dtype=bool))]
+    if positions:
         raise DataError(
             "a label cannot be read",
             argument=name,

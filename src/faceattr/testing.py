@@ -62,9 +62,9 @@ def check_head(head: type[Head], task: Task) -> None:
         _check_shapes(built, features)
         _check_loss(built, features, labels)
         _check_learns(built, features, labels)
+        outputs = torch.randn(_N, built.output_size(task))
         for scale in (1.0, 1e4, -1e4):
-            outputs = scale * torch.randn(_N, built.output_size(task))
-            _check_columns(task, built.columns(outputs))
+            _check_columns(task, built.columns(scale * outputs))
         _check_columns(task, built.columns(outputs[:0]), n=0)
 
 
@@ -89,7 +89,9 @@ def check_backbone(module: nn.Module, *, image_size: int = 64) -> None:
         f"(3, {model.num_features})",
         str(tuple(together.shape)),
     )
-    _expect(bool(torch.isfinite(together).all()), "features are not finite", "finite numbers", "others")
+    _expect(
+        bool(torch.isfinite(together).all()), "features are not finite", "finite numbers", "others"
+    )
     alone = torch.cat([model.features(images[row : row + 1]).detach() for row in range(3)])
     _expect(
         torch.allclose(together, alone, rtol=1e-3, atol=1e-4),
@@ -119,7 +121,12 @@ def _labels(task: Task) -> pd.Series:
 def _check_shapes(head: Head, features: Tensor) -> None:
     outputs = head(features)
     wanted = (_N, head.output_size(head.task))
-    _expect(outputs.shape == wanted, "outputs have another shape", str(wanted), str(tuple(outputs.shape)))
+    _expect(
+        outputs.shape == wanted,
+        "outputs have another shape",
+        str(wanted),
+        str(tuple(outputs.shape)),
+    )
 
 
 def _check_loss(head: Head, features: Tensor, labels: Tensor) -> None:
@@ -131,9 +138,15 @@ def _check_loss(head: Head, features: Tensor, labels: Tensor) -> None:
         str(known.tolist()),
     )
     losses = head.loss(head(features), labels)
-    _expect(losses.shape == (_N,), "the loss is not one number an image", f"({_N},)", str(losses.shape))
-    _expect(bool(torch.isfinite(losses).all()), "losses are not finite", "finite numbers", str(losses))
-    _expect(float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0]))
+    _expect(
+        losses.shape == (_N,), "the loss is not one number an image", f"({_N},)", str(losses.shape)
+    )
+    _expect(
+        bool(torch.isfinite(losses).all()), "losses are not finite", "finite numbers", str(losses)
+    )
+    _expect(
+        float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0])
+    )
 
 
 def _check_learns(head: Head, features: Tensor, labels: Tensor) -> None:
@@ -143,10 +156,15 @@ def _check_learns(head: Head, features: Tensor, labels: Tensor) -> None:
     for _ in range(60):
         optimizer.zero_grad()
         loss = learner.loss(learner(features), labels).mean()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         last = float(loss.detach())
-    _expect(last < first, "gradient descent does not lower the loss", f"below {first:.3g}", f"{last:.3g}")
+    _expect(
+        last < first,
+        "gradient descent does not lower the loss",
+        f"below {first:.3g}",
+        f"{last:.3g}",
+    )
 
 
 def _check_columns(task: Task, columns: Mapping[str, npt.NDArray[np.generic]], n: int = _N) -> None:
@@ -188,7 +206,10 @@ def _check_classes(
     )
     best = [task.classes[row] for row in probabilities.argmax(axis=1)]
     _expect(
-        predicted.tolist() == best, "the prediction is not the most probable class", str(best), str(predicted)
+        predicted.tolist() == best,
+        "the prediction is not the most probable class",
+        str(best),
+        str(predicted),
     )
 
 

@@ -52,7 +52,8 @@ def picture():
 
 
 @pytest.mark.parametrize(
-    "backbone", ["mobilenet_v3_small", "test_resnet.r160_in1k", "test_vit.r160_in1k", TinyBackbone()]
+    "backbone",
+    ["mobilenet_v3_small", "test_resnet.r160_in1k", "test_vit.r160_in1k", TinyBackbone()],
 )
 def test_backbones(backbone):
     size = 160 if "vit" in str(backbone) else 32

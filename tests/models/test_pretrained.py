@@ -57,7 +57,9 @@ def test_round_trip(saved):
 def test_the_description_tells_what_a_user_needs(saved):
     _, folder = saved
     config = json.loads((folder / "config.json").read_text())
-    assert {"tasks", "image_size", "mean", "std", "crop_template", "versions", "info"} <= set(config)
+    assert {"tasks", "image_size", "mean", "std", "crop_template", "versions", "info"} <= set(
+        config
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 

@@ -210,7 +210,7 @@ def test_the_average_follows_weights_and_statistics():
     for step in range(1, 6):
         with torch.no_grad():
             for value in network.state_dict().values():
-                value += 1
+                value.add_(1)
         average.update(network)
         decay = min(0.9, (1 + step) / (10 + step))
         for key, value in network.state_dict().items():

@@ -262,7 +262,8 @@ def test_a_sampler_decides_what_is_seen(faces):
 
 
 @pytest.mark.parametrize(
-    "plan", [np.zeros((3,), int), np.array([[99, 0], [0, 0]]), np.zeros((0, 2), int), np.ones((4, 2))]
+    "plan",
+    [np.zeros((3,), int), np.array([[99, 0], [0, 0]]), np.zeros((0, 2), int), np.ones((4, 2))],
 )
 def test_a_wrong_plan_is_refused(faces, plan):
     class Wrong:
@@ -345,7 +346,9 @@ def test_tasks_must_agree(faces):
     age_only = Dataset(faces.table, tasks=[faces.tasks["age"]])
     with pytest.raises(InvalidArgumentError, match="gender"):
         fit(age_only, tiny(faces))
-    other = Dataset(faces.table, tasks=[RegressionTask("age", bounds=(0, 200)), faces.tasks["gender"]])
+    other = Dataset(
+        faces.table, tasks=[RegressionTask("age", bounds=(0, 200)), faces.tasks["gender"]]
+    )
     with pytest.raises(InvalidArgumentError, match="mean different things"):
         fit(other, tiny(faces))
 

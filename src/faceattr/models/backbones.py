@@ -1,4 +1,4 @@
-"""Backbones: networks from normalised images to feature vectors, and where their weights come from."""
+"""Backbones: networks from normalised images to feature vectors, and their weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors
 import torch
@@ -24,7 +24,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 TORCHVISION_DEFAULT = "mobilenet_v3_small"
 
 _BATCH_NORM_MOMENTUM = 0.1
-"""Torch's usual value; torchvision's 0.01 lags behind the weights in trainings of a few hundred steps."""
+"""Torch's usual value; torchvision's 0.01 lags behind in trainings of a few hundred steps."""
 
 _WAYS_OUT = (
     'give weights="path/to/file.safetensors" with the weights of this backbone, or weights=None to '
@@ -56,7 +56,9 @@ class BuiltBackbone:
 
 
 class MobileNetFeatures(nn.Module):
-    """Torchvision's MobileNetV3-Small up to the pooled features (Howard et al. 2019, arXiv:1905.02244).
+    """Torchvision's MobileNetV3-Small up to the pooled features.
+
+    The network is that of Howard et al. 2019, "Searching for MobileNetV3" (arXiv:1905.02244).
 
     The parameter names are torchvision's own (``features.*``), so its weights load unchanged.
     """
@@ -203,7 +205,7 @@ def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
         if not download:
             raise
         raise _no_download(name, error) from error
-    constants: Mapping[str, Any] = module.pretrained_cfg
+    constants: Mapping[str, Any] = cast("Mapping[str, Any]", module.pretrained_cfg)
     return BuiltBackbone(
         module,
         name,
@@ -215,14 +217,14 @@ def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
 
 def _feature_length(module: nn.Module) -> int:
     # Some timm networks pool into another width than num_features; head_hidden_size tells it.
-    return int(getattr(module, "head_hidden_size", None) or module.num_features)
+    return cast("int", getattr(module, "head_hidden_size", None) or module.num_features)
 
 
 def _no_download(name: str, error: BaseException) -> WeightsError:
     return WeightsError(
         "the published weights cannot be downloaded",
         argument="weights",
-        expected=f"a connection to the publisher of {name!r}, or the file in torch's download cache "
+        expected=f"a connection to the publisher of {name!r}, or the file in the download cache "
         f"({torch.hub.get_dir()})",
         found=f"{type(error).__name__}: {error}",
         hint=_WAYS_OUT,

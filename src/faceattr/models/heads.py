@@ -70,7 +70,7 @@ class Head(nn.Module, ABC):
         return outputs
 
     def prepare(self, labels: Tensor) -> None:
-        """Take constants such as centre and scale from all training labels; missing ones included."""
+        """Take constants such as centre and scale from all training labels."""
 
     @abstractmethod
     def encode(self, table: pd.DataFrame) -> Tensor:
@@ -132,9 +132,7 @@ class LinearHead(_RegressionHead):
         """Return smooth L1 in units of the training labels' spread, ``(N,)``."""
         known = self.labelled(labels)
         target = torch.where(known, (labels - self.center) / self.scale, 0.0)
-        losses = functional.smooth_l1_loss(
-            outputs[:, 0], target, beta=self.beta, reduction="none"
-        )
+        losses = functional.smooth_l1_loss(outputs[:, 0], target, beta=self.beta, reduction="none")
         return torch.where(known, losses, 0.0)
 
     def columns(self, outputs: Tensor) -> Columns:
@@ -324,7 +322,9 @@ def build_head(kind: str, task: Task, num_features: int, dropout: float) -> Head
     argument = f"heads[{task.name!r}]"
     head = HEADS.get(kind, argument=argument)
     if not isinstance(task, head.task_type):
-        fitting = [name for name in HEADS if issubclass(type(task), HEADS.get(name, argument=argument).task_type)]
+        fitting = [
+            name for name in HEADS if isinstance(task, HEADS.get(name, argument=argument).task_type)
+        ]
         raise InvalidArgumentError(
             "this head serves another type of task",
             argument=argument,
@@ -353,11 +353,13 @@ def _classes(task: Task) -> tuple[str, ...]:
 def _quantiles(
     probabilities: npt.NDArray[np.float64], support: npt.NDArray[np.float64], level: float
 ) -> npt.NDArray[np.float64]:
-    """Return where each cumulated distribution reaches `level`, mass spread evenly over its step."""
+    """Return where each distribution reaches `level`, its mass spread evenly over a step."""
     cumulated = np.cumsum(probabilities, axis=1)
     first = np.minimum((cumulated < level).sum(axis=1), len(support) - 1)
     rows = np.arange(len(probabilities))
     mass = np.maximum(probabilities[rows, first], np.finfo(np.float64).tiny)
     share = 1 - (cumulated[rows, first] - level) / mass
     step = support[1] - support[0]
-    return np.clip(support[first] + (np.clip(share, 0, 1) - 0.5) * step, support[0], support[-1])
+    reached: npt.NDArray[np.float64] = support[first] + (np.clip(share, 0, 1) - 0.5) * step
+    bounded: npt.NDArray[np.float64] = np.clip(reached, support[0], support[-1])
+    return bounded

@@ -39,7 +39,7 @@ class Model(nn.Module):
         Published weights (downloaded once), a safetensors file, or the weights as built. A module
         given as backbone keeps its own and wants None.
     heads : mapping of str to str, optional
-        The kind of head a task gets, where not the default: ``{"age": "linear", "gender": "logit"}``.
+        The kind of head a task gets where it is not the default, such as ``{"age": "linear"}``.
         Numbers with bounds get "distribution", other numbers "linear", classes "softmax".
     dropout : float, default 0.1
         Share of features dropped before each head in training, in [0, 1).
@@ -111,11 +111,15 @@ class Model(nn.Module):
         self.backbone = built.module
         self.backbone_name = built.name
         self.num_features = built.num_features
-        self.register_buffer("mean", 255 * torch.tensor(built.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(built.std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", 255 * torch.tensor(built.mean).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", 255 * torch.tensor(built.std).view(1, 3, 1, 1), persistent=False
+        )
         self.info: dict[str, Any] = {}
         self._backbone_frozen = False
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return the raw outputs of every head.
@@ -154,7 +158,7 @@ class Model(nn.Module):
         return head
 
     def freeze_backbone(self, frozen: bool = True) -> Self:
-        """Hold the backbone's weights and batch-norm statistics fixed in training, or let them go."""
+        """Hold the backbone's weights and batch-norm statistics fixed, or let them go."""
         self._backbone_frozen = frozen
         self.backbone.requires_grad_(not frozen)
         return self.train(self.training)

@@ -76,7 +76,9 @@ def predictions_table(
     filled = {name: _at(values, positions, len(table)) for name, values in columns.items()}
     reasons = pd.Series([errors.get(row, "") for row in range(len(table))], dtype="str")
     known = table.reset_index(drop=True)
-    return pd.concat([known, pd.DataFrame(filled, index=known.index), reasons.rename("error")], axis=1)
+    return pd.concat(
+        [known, pd.DataFrame(filled, index=known.index), reasons.rename("error")], axis=1
+    )
 
 
 def outputs_to_columns(
@@ -94,7 +96,7 @@ def outputs_to_columns(
 
 
 def images_to_tensor(images: UInt8Image, device: torch.device | None = None) -> Tensor:
-    """Turn uint8 ``(N, H, W, 3)`` into uint8 ``(N, 3, H, W)`` without a copy: it is channels-last."""
+    """View uint8 ``(N, H, W, 3)`` as a channels-last tensor ``(N, 3, H, W)``, without a copy."""
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
     return tensor if device is None else tensor.to(device, non_blocking=True)
 

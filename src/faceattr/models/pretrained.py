@@ -45,7 +45,7 @@ def save_model(model: Model, folder: str | Path) -> Path:
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
     are expected to follow, versions, and what ``model.info`` tells (training data, licence,
-    configuration). Each file is written under another name first, so that a file is whole or absent.
+    configuration). Each file is written under another name first, so it is whole or absent.
 
     Raises
     ------
@@ -137,7 +137,9 @@ def _read_config(path: Path) -> dict[str, Any]:
             hint='model.save_pretrained("folder") makes one',
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelFileError("the description is damaged", rows=[str(path)], found=str(error)) from error
+        raise ModelFileError(
+            "the description is damaged", rows=[str(path)], found=str(error)
+        ) from error
     if not isinstance(config, dict) or config.get("format_version") != FORMAT_VERSION:
         found = config.get("format_version") if isinstance(config, dict) else type(config).__name__
         raise ModelFileError(
@@ -153,7 +155,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise ModelFileError("the weights are missing or damaged", rows=[str(path)], found=str(error)) from error
+        raise ModelFileError(
+            "the weights are missing or damaged", rows=[str(path)], found=str(error)
+        ) from error
 
 
 def _build(config: Mapping[str, Any], path: Path, backbone: nn.Module | None) -> Model:
@@ -181,7 +185,9 @@ def _build(config: Mapping[str, Any], path: Path, backbone: nn.Module | None) ->
         model.std.copy_(255 * torch.tensor(config["std"]).view(1, 3, 1, 1))
     except (KeyError, TypeError, AttributeError, RuntimeError, FaceAttrError) as error:
         raise ModelFileError(
-            "the description does not describe a model", rows=[str(path / CONFIG_NAME)], found=str(error)
+            "the description does not describe a model",
+            rows=[str(path / CONFIG_NAME)],
+            found=str(error),
         ) from error
     return model
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from os import cpu_count
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -94,7 +93,7 @@ def gather_requests(inputs: PredictInput) -> Requests:
         return _from_items(list(inputs))
     if isinstance(inputs, str | Path | bytes | bytearray | np.ndarray | Image.Image):
         return _from_items([inputs])
-    if isinstance(inputs, Sequence):
+    if isinstance(inputs, list | tuple):
         return _from_items(inputs)
     raise InvalidTypeError(
         "cannot be predicted",
@@ -155,7 +154,7 @@ def _from_folder(folder: Path) -> Requests:
 
 def _from_items(items: Sequence[ImageSource]) -> Requests:
     allowed = str | Path | bytes | bytearray | memoryview | np.ndarray | Image.Image
-    wrong = next(islice((i for i, item in enumerate(items) if not isinstance(item, allowed)), 1), None)
+    wrong = next((row for row, item in enumerate(items) if not isinstance(item, allowed)), None)
     if wrong is not None:
         raise InvalidTypeError(
             "not an image",
@@ -164,7 +163,10 @@ def _from_items(items: Sequence[ImageSource]) -> Requests:
             found=type(items[wrong]).__name__,
         )
     is_path = [isinstance(item, str | Path) for item in items]
-    ids = [str(x) if p else f"item-{i:06d}" for i, (x, p) in enumerate(zip(items, is_path, strict=True))]
+    ids = [
+        str(x) if p else f"item-{i:06d}"
+        for i, (x, p) in enumerate(zip(items, is_path, strict=True))
+    ]
     paths = [str(item) if path else "" for item, path in zip(items, is_path, strict=True)]
     table = pd.DataFrame({"sample_id": ids, "path": paths}, dtype="str")
     return Requests(table, lambda position: read_image(items[position]))

@@ -29,20 +29,16 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3, index: bool = True) -> 
     >>> import pandas as pd
     >>> print(to_markdown(pd.DataFrame({"mae": [5.1]}, index=["overall"]), digits=2), end="")
     |  | mae |
-    |---|---|
+    | --- | --- |
     | overall | 5.10 |
     """
     names = [str(column) for column in table.columns]
     rows = [[_cell(value, digits) for value in row] for row in table.itertuples(index=False)]
     if index:
-        names = [str(table.index.name or ""), *names]
+        names = ["" if table.index.name is None else str(table.index.name), *names]
         rows = [[str(label), *row] for label, row in zip(table.index, rows, strict=True)]
     lines = [names, ["---"] * len(names), *rows]
-    marks = [
-        "|" + "|".join(line) + "|" if line[0] == "---" else "| " + " | ".join(line) + " |"
-        for line in lines
-    ]
-    return "\n".join(marks) + "\n"
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def with_intervals(table: pd.DataFrame, metrics: list[str], *, digits: int = 3) -> pd.DataFrame:

@@ -73,12 +73,14 @@ def register_policy(name: str, policy: AugmentPolicy) -> AugmentPolicy:
 
 
 register_policy("none", AugmentPolicy())
-# The study's notebook mentions gray images and lists no other transform: mild ones of the usual kinds.
+# The study's notebook mentions gray images and no other transform: mild ones of the usual kinds.
 register_policy(
     "study",
     AugmentPolicy(flip=0.5, rotation=10, brightness=0.2, contrast=0.2, grayscale=0.1),
 )
-register_policy("light", AugmentPolicy(flip=0.5, rotation=8, scale=0.05, shift=0.04, brightness=0.1))
+register_policy(
+    "light", AugmentPolicy(flip=0.5, rotation=8, scale=0.05, shift=0.04, brightness=0.1)
+)
 register_policy(
     "strong",
     AugmentPolicy(

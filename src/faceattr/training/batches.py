@@ -128,6 +128,8 @@ class Batches:
                 for name, values in self.labels.items()
             },
             # Every process knows all labels, so the global count needs no communication.
-            counts={name: int(known[plan[places, 0]].sum()) for name, known in self.labelled.items()},
+            counts={
+                name: int(known[plan[places, 0]].sum()) for name, known in self.labelled.items()
+            },
             indices=indices,
         )

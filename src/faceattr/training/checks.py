@@ -71,7 +71,10 @@ def _check_types(model: Model, train: Dataset, valid: Dataset | None) -> None:
 def _check_enough(train: Dataset, valid: Dataset | None) -> None:
     if len(train) < 2:
         raise DataError(
-            "too few images to train on", argument="train", expected="2 or more", found=str(len(train))
+            "too few images to train on",
+            argument="train",
+            expected="2 or more",
+            found=str(len(train)),
         )
     if valid is None:
         return
@@ -106,7 +109,9 @@ def _check_task(model: Model, data: Dataset, name: str, argument: str) -> None:
         )
     if data.table[name].isna().all():
         raise DataError(
-            f"no image of this part has a label for task {name!r}", argument=argument, hint="leave the task out"
+            f"no image of this part has a label for task {name!r}",
+            argument=argument,
+            hint="leave the task out",
         )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
 __all__ = ["WeightAverage"]
 
+M = TypeVar("M", bound=nn.Module)
 
-class WeightAverage:
+
+class WeightAverage(Generic[M]):
     """A running average of a network (Polyak and Juditsky 1992), in a copy that can be evaluated.
 
     Floating-point buffers are averaged like weights, others copied: batch-norm statistics that do
@@ -24,8 +27,8 @@ class WeightAverage:
         Share of the average that a step keeps, in (0, 1); less at first: ``(1 + t) / (10 + t)``.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+    def __init__(self, model: M, decay: float) -> None:
+        self.model: M = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self.steps = 0
 

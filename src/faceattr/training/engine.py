@@ -1,4 +1,4 @@
-"""Processes, devices and mixed precision: all that the loop needs of accelerate, and nothing else."""
+"""Processes, devices and mixed precision: all that the loop needs of accelerate."""
 
 from __future__ import annotations
 

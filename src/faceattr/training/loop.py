@@ -66,7 +66,7 @@ class Run:
 
     def run(self) -> None:
         """Train all epochs and leave the chosen weights in the model, in evaluation mode."""
-        # Dropout draws from torch's global generator: it is lent, seeded for each epoch, given back.
+        # Dropout draws from torch's global generator: lent, seeded for each epoch, given back.
         with torch.random.fork_rng():
             for epoch in range(self.config.epochs):
                 torch.manual_seed(epoch_seed(self.config.seed, epoch, self.engine.rank))
@@ -177,4 +177,3 @@ class Run:
         loss = sum(float(value) for value in sums.values()) * self.engine.world_size / steps
         bar.set_postfix(loss=f"{loss:.3f}", lr=f"{lr:.1e}", refresh=False)
         bar.update(min(n * self.engine.world_size, (bar.total or done) - bar.n))
-

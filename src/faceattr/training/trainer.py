@@ -187,6 +187,4 @@ class Trainer:
         return Validator(self._open(valid, model), valid.table, labels, config, engine)
 
     def _open(self, dataset: Dataset, model: Model) -> Any:
-        return ImageCache(self.cache_folder).open(
-            dataset, model.image_size, progress=self.progress
-        )
+        return ImageCache(self.cache_folder).open(dataset, model.image_size, progress=self.progress)
