@@ -20,7 +20,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "typing", "imports", "tests", "doctest", "docs"]
+nox.options.sessions = ["lint", "typing", "imports", "tests", "parquet", "doctest", "docs"]
 
 ROOT = Path(__file__).parent
 SHARED = ROOT / ".nox" / "shared"
@@ -57,6 +57,16 @@ def tests(session: nox.Session) -> None:
     """Run all tests against the installed package."""
     _prepare(session)
     _run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def parquet(session: nox.Session) -> None:
+    """Run the tests of tables and data with pyarrow, which also stores pandas' text otherwise."""
+    _prepare(session)
+    folder = str(ROOT / ".nox" / "pyarrow")
+    _pip_install(session, "-c", str(CONSTRAINTS), "--upgrade", "--target", folder, "pyarrow")
+    tested = ["tests/test_tables.py", "tests/data", "tests/evaluation"]
+    _run(session, "pytest", *tested, *session.posargs, pythonpath=folder)
 
 
 @nox.session
@@ -118,9 +128,9 @@ def _pip_install(session: nox.Session, *what: str) -> None:
     _run(session, "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *what)
 
 
-def _run(session: nox.Session, program: str, *options: str) -> None:
+def _run(session: nox.Session, program: str, *options: str, pythonpath: str | None = None) -> None:
     # The caller's PYTHONPATH could hide the installed package.
-    session.run(str(BIN / program), *options, external=True, env={"PYTHONPATH": None})
+    session.run(str(BIN / program), *options, external=True, env={"PYTHONPATH": pythonpath})
 
 
 def _check_archive(session: nox.Session, archive: Path) -> None:
