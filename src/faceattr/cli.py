@@ -1,0 +1,309 @@
+"""The command ``faceattr``: what is asked for, one call into the library, what came of it.
+
+Tables go to stdout, everything else to stderr. The exit code is 0, 1 for a failure and 2 for wrong
+usage. What a command does not need is not imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from faceattr import __version__
+from faceattr.exceptions import FaceAttrError, InvalidArgumentError, InvalidTypeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from faceattr.jobs import TrainingResult
+
+__all__ = ["main"]
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+_EXIT_CODES = """\
+exit codes: 0 done, 1 failure, 2 wrong usage (of an option, a setting or its value)
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the name of the program; those of this process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 1 for a failure (one paragraph on stderr), 2 for wrong usage, 130 when
+        interrupted.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said what is wrong, or has shown the help
+        return int(stop.code or 0)
+    with _logging_to_stderr(logging.WARNING if arguments.quiet else logging.INFO):
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        code: int = arguments.run(arguments)
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except (InvalidArgumentError, InvalidTypeError) as error:
+        return _complain(arguments, error, USAGE)
+    except (FaceAttrError, OSError, RuntimeError, MemoryError) as error:
+        return _complain(arguments, error, FAILURE)
+    except KeyboardInterrupt:
+        _tell(arguments, "interrupted")
+        return INTERRUPTED
+    return code
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import DEMO, run_training
+
+    job = replace(DEMO, output=arguments.output or DEMO.output)
+    if arguments.epochs is not None:
+        job = replace(job, train={**job.train, "epochs": arguments.epochs})
+    _show_training(arguments, run_training(job, progress=not arguments.quiet))
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import TrainingJob, run_training
+
+    job = TrainingJob.from_toml(arguments.job, overrides=arguments.set)
+    job = replace(job, output=arguments.output or job.output)
+    _show_training(arguments, run_training(job, progress=not arguments.quiet))
+    return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import run_prediction
+
+    table = run_prediction(
+        arguments.model,
+        arguments.input,
+        output=arguments.output,
+        batch_size=arguments.batch_size,
+        progress=not arguments.quiet,
+    )
+    if arguments.json:
+        _write_json({"predictions": _records(table)})
+    elif arguments.output is None:
+        _write(_predictions_text(table))
+    failed = table["error"] != ""
+    if failed.any():
+        first = table[failed].iloc[0]
+        _tell(
+            arguments,
+            f"{failed.sum():,} of {len(table):,} images could not be read and stand in the table "
+            f"with their error, such as {first['sample_id']}: {first['error']}",
+        )
+    return FAILURE if failed.all() else 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import EvaluateSection, run_evaluation
+
+    settings = EvaluateSection(
+        by=arguments.by,
+        bins=dict(arguments.bins),
+        n_boot=arguments.n_boot,
+        confidence=arguments.confidence,
+        seed=arguments.seed,
+    )
+    evaluation = run_evaluation(
+        arguments.predictions,
+        arguments.quality,
+        settings=settings,
+        tasks=dict(arguments.task),
+        output=arguments.output,
+        figure=arguments.figure,
+    )
+    if arguments.json:
+        _write_json({"metrics": _records(evaluation.to_frame())})
+    else:
+        _write(evaluation.summary())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="faceattr",
+        description="Train one network that estimates attributes of face images, and learn how good"
+        " it is for which faces.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"faceattr {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_train(commands)
+    _add_predict(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    command = _add(commands, "demo", _demo, "train and evaluate on drawings, without any data")
+    command.add_argument("--output", metavar="DIR", help="folder of the results (faceattr-demo)")
+    command.add_argument("--epochs", type=int, metavar="N", help="passes over the drawings")
+
+
+def _add_train(commands: Any) -> None:
+    command = _add(commands, "train", _train, "run the training that a TOML file describes")
+    command.add_argument("job", metavar="JOB.toml", help="the job file")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="replace a setting of the file, such as train.epochs=3; may be repeated",
+    )
+    command.add_argument("--output", metavar="DIR", help="folder of the results")
+
+
+def _add_predict(commands: Any) -> None:
+    command = _add(commands, "predict", _predict, "predict images with a trained model")
+    command.add_argument("model", metavar="MODEL_FOLDER", help="what train or demo wrote")
+    command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
+    command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
+    command.add_argument("--batch-size", type=int, default=128, metavar="N", help="(128)")
+
+
+def _add_evaluate(commands: Any) -> None:
+    command = _add(commands, "evaluate", _evaluate, "evaluate anyone's table of predictions")
+    command.add_argument("predictions", metavar="PREDICTIONS", help=".csv or .parquet")
+    command.add_argument("--quality", metavar="TABLE", help="further columns to group by")
+    command.add_argument(
+        "--by",
+        action="append",
+        metavar="COLUMN",
+        help="column to group by (age, where there is one); may be repeated",
+    )
+    command.add_argument(
+        "--bins",
+        action="append",
+        type=_bins,
+        default=[],
+        metavar="COLUMN=EDGES",
+        help="age=0,18,60, (an empty edge is an open end) or age=5 for five quantiles",
+    )
+    command.add_argument("--n-boot", type=int, default=1000, metavar="N", help="resamples (1000)")
+    command.add_argument("--confidence", type=float, default=0.95, metavar="P", help="(0.95)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples (0)")
+    command.add_argument(
+        "--task",
+        action="append",
+        type=_task,
+        default=[],
+        metavar="NAME[=CLASS,CLASS]",
+        help="task to evaluate (all that are found), and its classes; may be repeated",
+    )
+    command.add_argument("--output", metavar="TABLE", help="write the metrics: .csv or .parquet")
+    command.add_argument("--figure", metavar="FILE", help="draw them: .png, .pdf or .svg")
+
+
+def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--json", action="store_true", help="write JSON to stdout")
+    command.add_argument("--quiet", action="store_true", help="no progress, only warnings")
+    command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    command.set_defaults(run=run, command=name)
+    return command
+
+
+def _bins(text: str) -> tuple[str, int | list[float | None]]:
+    column, sign, listed = text.partition("=")
+    edges = [edge.strip() for edge in listed.split(",")]
+    try:
+        if not (column and sign):
+            raise ValueError(text)
+        if len(edges) == 1:
+            return column, int(edges[0])
+        return column, [float(edge) if edge else None for edge in edges]
+    except ValueError as error:
+        expected = "COLUMN=EDGES such as age=0,18,60, or COLUMN=COUNT such as age=5"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}") from error
+
+
+def _task(text: str) -> tuple[str, list[str]]:
+    name, _, classes = text.partition("=")
+    return name, [label.strip() for label in classes.split(",") if label.strip()]
+
+
+def _show_training(arguments: argparse.Namespace, result: TrainingResult) -> None:
+    if arguments.json:
+        tables = {"metrics": result.evaluation.to_frame(), "history": result.history}
+        shown: dict[str, Any] = {name: _records(table) for name, table in tables.items()}
+        _write_json({"folder": str(result.folder), **shown})
+    else:
+        _write(result.evaluation.summary())
+    _tell(arguments, f"model, tables and figures lie in {result.folder}")
+
+
+def _predictions_text(table: pd.DataFrame) -> str:
+    columns = ["sample_id", *(name for name in table.columns if name.endswith(("_pred", "_std")))]
+    if (table["error"] != "").any():
+        columns.append("error")
+    return table[columns].to_string(index=False, na_rep="-", float_format="{:.2f}".format) + "\n"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain JSON types; null for what is missing or no finite number."""
+    import numpy as np
+
+    plain = table.astype(object).replace([np.inf, -np.inf], np.nan)
+    return plain.where(plain.notna(), None).to_dict(orient="records")  # type: ignore[return-value]
+
+
+def _write_json(data: dict[str, Any]) -> None:
+    _write(json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def _write(text: str) -> None:
+    # A name that the terminal cannot show is shown escaped.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def _tell(arguments: argparse.Namespace, text: str) -> None:
+    sys.stderr.write(f"faceattr {arguments.command}: {text}\n")
+
+
+def _complain(arguments: argparse.Namespace, error: BaseException, code: int) -> int:
+    if arguments.debug:
+        traceback.print_exception(error)
+    text = re.sub(r"\s*\n\s*", " ", str(error).strip()) or type(error).__name__
+    _tell(arguments, f"error: {text}")
+    return code
+
+
+@contextmanager
+def _logging_to_stderr(level: int) -> Iterator[None]:
+    logger = logging.getLogger("faceattr")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("faceattr: %(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

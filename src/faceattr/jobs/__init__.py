@@ -1,0 +1,26 @@
+"""Whole jobs as one call each: train from a job file, predict files, evaluate a table.
+
+This is what the command line calls. A `TrainingJob` says everything that a training needs and can
+be written as a TOML file; torch is loaded when a job runs that needs it, not before.
+"""
+
+from __future__ import annotations
+
+from faceattr.jobs.evaluating import run_evaluation
+from faceattr.jobs.job import DEMO, TrainingJob
+from faceattr.jobs.predicting import run_prediction
+from faceattr.jobs.sections import DataSection, EvaluateSection, ModelSection, SplitSection
+from faceattr.jobs.training import TrainingResult, run_training
+
+__all__ = [
+    "DEMO",
+    "DataSection",
+    "EvaluateSection",
+    "ModelSection",
+    "SplitSection",
+    "TrainingJob",
+    "TrainingResult",
+    "run_evaluation",
+    "run_prediction",
+    "run_training",
+]

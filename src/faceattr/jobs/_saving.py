@@ -1,0 +1,99 @@
+"""What a training job leaves behind: model, tables, figures, and what was run."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+import faceattr
+from faceattr.data import Dataset
+from faceattr.jobs.job import TrainingJob
+from faceattr.models import Model
+from faceattr.report import gallery, plot_history
+from faceattr.tables import pred_column, write_table
+from faceattr.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from faceattr.jobs.training import TrainingResult
+
+__all__ = ["save_model", "save_results"]
+
+_DPI = 110
+_SHOWN = 24
+_PACKAGES = (
+    *("torch", "torchvision", "timm", "accelerate", "safetensors"),
+    *("numpy", "pandas", "scikit-learn", "opencv-python", "pillow"),
+)
+
+
+def save_model(model: Model, history: pd.DataFrame, folder: Path) -> None:
+    """Write the model and the table and figure of its history."""
+    model.save_pretrained(folder)
+    write_table(history, folder / "history.csv")
+    plot_history(history).savefig(folder / "history.png", dpi=_DPI)
+
+
+def save_results(
+    job: TrainingJob, result: TrainingResult, parts: Mapping[str, Dataset], rejects: pd.DataFrame
+) -> None:
+    """Write everything else."""
+    folder = result.folder
+    index = pd.concat([part.table for part in parts.values()], ignore_index=True)
+    split = index[["sample_id", "split"]].sort_values("sample_id", ignore_index=True)
+    write_table(split, folder / "split.csv")
+    write_table(rejects, folder / "rejects.csv")
+    write_table(result.predictions, folder / "predictions.csv")
+    write_table(result.evaluation.to_frame(), folder / "metrics.csv")
+    result.evaluation.plot().savefig(folder / "evaluation.png", dpi=_DPI)
+    _save_gallery(job, result, parts["test"])
+    record = _record(job, result, {name: len(part) for name, part in parts.items()}, len(rejects))
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "job.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _save_gallery(job: TrainingJob, result: TrainingResult, test: Dataset) -> None:
+    target = result.folder / "gallery.png"
+    if job.data.kind != "synthetic":
+        target.unlink(missing_ok=True)  # an earlier job's drawings
+        return
+    shown = result.predictions.head(_SHOWN)
+    captions = [_caption(row, test.tasks) for _, row in shown.iterrows()]
+    images = [test.read(position) for position in range(len(shown))]
+    gallery(images, captions, title="label and prediction").savefig(target, dpi=_DPI)
+
+
+def _caption(row: pd.Series, tasks: TaskSet) -> str:
+    truth = " ".join(_short(row[name]) for name in tasks)
+    return f"{truth}\n-> " + " ".join(_short(row[pred_column(name)]) for name in tasks)
+
+
+def _short(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def _record(
+    job: TrainingJob, result: TrainingResult, images: Mapping[str, int], rejects: int
+) -> dict[str, Any]:
+    return {
+        "job": job.to_dict(),
+        "train_config": job.train_config().to_dict(),
+        "images": dict(images) | {"rejected": rejects},
+        "training_seconds": result.model.info["training"]["seconds"],
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"faceattr": faceattr.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found

@@ -1,0 +1,140 @@
+"""Run a training job: split, train, predict what training never saw, evaluate, keep everything."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceattr._validation import check_output_folder
+from faceattr.exceptions import TrainingError
+from faceattr.jobs.job import TrainingJob
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from faceattr.data import Dataset
+    from faceattr.evaluation import BinnedEvaluator, Evaluation
+    from faceattr.models import Model
+
+__all__ = ["TrainingResult", "run_training"]
+
+_log = logging.getLogger(__name__)
+
+_SOURCES = {
+    "utkface": "UTKFace, for non-commercial research only",
+    "synthetic": "drawings, no photographs",
+}
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training job made.
+
+    Attributes
+    ----------
+    model : Model
+    history : pandas.DataFrame
+        A row an epoch; see `Trainer`.
+    predictions : pandas.DataFrame
+        Of the test part.
+    evaluation : Evaluation
+        Of these predictions.
+    folder : Path
+        Where all of it was saved.
+    """
+
+    model: Model
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    evaluation: Evaluation
+    folder: Path
+
+
+def run_training(job: TrainingJob, *, progress: bool = True) -> TrainingResult:
+    """Run a training job in this process, and save what it makes.
+
+    Settings, data, weights and the output folder are checked before the training starts. The folder
+    then holds the model (``config.json``, ``model.safetensors``), ``job.json`` (what was run, with
+    versions), the tables ``history.csv``, ``split.csv``, ``rejects.csv``, ``predictions.csv`` and
+    ``metrics.csv`` (see `faceattr.tables.read_table`), and ``history.png`` and ``evaluation.png``.
+    Images are shown in it, ``gallery.png``, only where they are drawings.
+
+    Parameters
+    ----------
+    job : TrainingJob
+    progress : bool, default True
+        Show progress bars on stderr.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If a setting cannot be used.
+    OutputError
+        If the output folder cannot be written to.
+    DataError, WeightsError
+        If the images, labels or weights cannot be used.
+    TrainingError
+        If the loss stops being a number, or there are several processes.
+    """
+    from faceattr.jobs._saving import save_model, save_results
+    from faceattr.training import Trainer
+
+    _check_one_process()
+    job.check()
+    folder = check_output_folder(job.output, "output")
+    faces = job.data.open(progress=progress)
+    _tell_rejects(faces)
+    model = job.model.build(faces.tasks)
+    parts = job.split.apply(faces)
+    evaluator = _evaluator(job, parts["test"])
+    _log.info("images: %s", ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
+    trainer = Trainer(job.train_config(), progress=progress)
+    trainer.fit(model, parts["train"], parts.get("valid"))
+    model.info["training_data"] = _SOURCES.get(job.data.kind, Path(str(job.data.path)).name)
+    # At once: whatever may go wrong from here on, the training is not lost.
+    save_model(model, trainer.history_, folder)
+    predictions = model.predict(parts["test"], progress=progress)
+    evaluation = evaluator.evaluate(predictions)
+    result = TrainingResult(model, trainer.history_, predictions, evaluation, folder)
+    save_results(job, result, parts, faces.rejects)
+    return result
+
+
+def _check_one_process() -> None:
+    if os.environ.get("WORLD_SIZE", "1") not in {"", "1"}:
+        raise TrainingError(
+            "a job runs in one process",
+            argument="WORLD_SIZE",
+            found=os.environ["WORLD_SIZE"],
+            hint="call Trainer in a script of your own to train with several",
+        )
+
+
+def _tell_rejects(faces: Dataset) -> None:
+    rejects = faces.rejects
+    if len(rejects):
+        first = rejects.iloc[0]
+        _log.warning(
+            "%s of %s files are left out, such as %s (%s); all stand in rejects.csv",
+            f"{len(rejects):,}",
+            f"{len(rejects) + len(faces):,}",
+            first["path"],
+            first["reason"],
+        )
+
+
+def _evaluator(job: TrainingJob, test: Dataset) -> BinnedEvaluator:
+    """Return the evaluator, after it has done its work on labels in place of predictions."""
+    from faceattr.tables import pred_column
+
+    truth = test.table.assign(**{pred_column(name): test.table[name] for name in test.tasks})
+    columns = [str(name) for name in truth.columns]
+    job.evaluate.without_intervals().evaluator(columns, test.tasks).evaluate(truth)
+    return job.evaluate.evaluator(columns, test.tasks)
