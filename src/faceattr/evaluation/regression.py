@@ -34,7 +34,7 @@ __all__ = [
 _Statistic: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 _FLAT = 1e-13
-"""Truths whose spread is below this share of their size are taken for constant."""
+"""Values whose spread is below this share of their size are taken for equal."""
 
 
 @regression_metric("support", label="rows", better=None, interval=False)
@@ -64,14 +64,7 @@ def rmse(data: RegressionData, counts: FloatArray) -> FloatArray:
 @regression_metric("r2", label="R2", better="higher")
 def r2(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Coefficient of determination, at most 1; NaN where all truths are equal."""
-    centred = data.truth - data.truth.mean()
-    squares = counts @ centred**2
-    total = counts.sum(axis=1)
-    spread = squares - ratio((counts @ centred) ** 2, total)
-    # Where a resample holds one truth only, rounding leaves a spread that is not quite 0.
-    size = np.abs(data.truth).max(initial=0.0)
-    flat = ~(spread > np.maximum(1e-12 * squares, total * (_FLAT * size) ** 2))
-    return 1.0 - ratio(counts @ _error(data) ** 2, np.where(flat, 0.0, spread))
+    return 1.0 - ratio(counts @ _error(data) ** 2, _spread(data.truth, counts))
 
 
 def _above_zero(data: RegressionData) -> npt.NDArray[np.bool_]:
@@ -124,10 +117,19 @@ def _mean(values: FloatArray, counts: FloatArray) -> FloatArray:
 
 def _std(values: FloatArray, counts: FloatArray) -> FloatArray:
     """Sample standard deviation (n - 1); NaN for fewer than two rows."""
+    degrees = np.maximum(counts.sum(axis=1) - 1.0, 0.0)
+    return np.sqrt(ratio(_spread(values, counts), degrees))
+
+
+def _spread(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """Sum of squared distances from the mean of each sample; 0 where all its values are equal."""
     centred = values - values.mean()
+    squares = counts @ centred**2
     total = counts.sum(axis=1)
-    squares = counts @ centred**2 - ratio((counts @ centred) ** 2, total)
-    return np.sqrt(ratio(np.maximum(squares, 0.0), np.maximum(total - 1.0, 0.0)))
+    spread = squares - ratio((counts @ centred) ** 2, total)
+    # Rounding leaves a little of equal values: measured by the sums, and by the values themselves.
+    rounding = np.maximum(1e-12 * squares, total * (_FLAT * np.abs(values).max()) ** 2)
+    return np.where(spread > rounding, spread, 0.0)
 
 
 def _median(values: FloatArray, counts: FloatArray) -> FloatArray:

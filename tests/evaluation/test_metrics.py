@@ -1,0 +1,353 @@
+"""Every metric against scikit-learn, on every dtype, through the public evaluator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from faceattr.evaluation import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    BinnedEvaluator,
+    ClassificationData,
+    Evaluation,
+    RegressionData,
+    classification_metric,
+    higher_is_better,
+    regression_metric,
+)
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.registry import Registry
+from faceattr.tasks import ClassificationTask, RegressionTask, Task
+
+Floats = npt.NDArray[np.float64]
+CLASSES = {2: ("male", "female"), 3: ("asian", "black", "white")}
+
+
+def close(found: float, expected: float) -> bool:
+    return found == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+def evaluate(table: pd.DataFrame, task: Task) -> Evaluation:
+    return BinnedEvaluator(by=(), n_boot=0, tasks=task).evaluate(table)
+
+
+def _mape(truth: Floats, prediction: Floats) -> float:
+    kept = truth > 0
+    return 100 * sk.mean_absolute_percentage_error(truth[kept], prediction[kept])
+
+
+NUMBERS: dict[str, Callable[[Floats, Floats], float]] = {
+    "support": lambda t, p: len(t),
+    "mae": sk.mean_absolute_error,
+    "mse": sk.mean_squared_error,
+    "rmse": sk.root_mean_squared_error,
+    "r2": sk.r2_score,
+    "mape": _mape,
+    "log_mae": lambda t, p: sk.mean_absolute_error(np.log1p(t), np.log1p(np.maximum(p, 0))),
+    "bias": lambda t, p: float(np.mean(p - t)),
+    "within_5": lambda t, p: sk.accuracy_score(np.ones(len(t)), np.abs(p - t) <= 5),
+    "truth_mean": lambda t, p: t.mean(),
+    "truth_std": lambda t, p: t.std(ddof=1),
+    "truth_median": lambda t, p: float(np.median(t)),
+    "truth_min": lambda t, p: t.min(),
+    "truth_max": lambda t, p: t.max(),
+    "prediction_mean": lambda t, p: p.mean(),
+    "prediction_std": lambda t, p: p.std(ddof=1),
+    "prediction_median": lambda t, p: float(np.median(p)),
+    "prediction_min": lambda t, p: p.min(),
+    "prediction_max": lambda t, p: p.max(),
+}
+
+
+class TestNumbers:
+    def test_every_metric_is_held_against_a_reference(self) -> None:
+        assert set(NUMBERS) == set(REGRESSION_METRICS)
+
+    @pytest.mark.parametrize("metric", sorted(NUMBERS))
+    @pytest.mark.parametrize(
+        "dtype",
+        ["float64", "float32", "int64", "int8", "uint8", "bool", "Int64", "UInt8", "Float32"],
+    )
+    def test_equal_to_scikit_learn(self, dtype: str, metric: str) -> None:
+        rng = np.random.default_rng(1)
+        truth = rng.integers(0, 2 if dtype == "bool" else 110, 60)
+        shift = 0 if dtype == "bool" else rng.integers(-20, 15, 60)
+        guess = truth[::-1] if dtype == "bool" else np.clip(truth + shift, 0, 110)
+        table = pd.DataFrame({"x": truth, "x_pred": guess}).astype(dtype)
+        if "loat" in dtype:
+            table["x_pred"] += table["x"].dtype.type(0.1) if dtype != "Float32" else 0.1
+        values = table.to_numpy(dtype=np.float64)
+        found = evaluate(table, RegressionTask("x")).value(f"x/{metric}")
+        assert close(found, NUMBERS[metric](values[:, 0], values[:, 1]))
+
+    @given(st.lists(st.tuples(st.floats(0, 120), st.floats(-5, 130)), min_size=2, max_size=30))
+    def test_equal_to_scikit_learn_on_any_numbers(self, pairs: list[tuple[float, float]]) -> None:
+        truth, guess = np.array(pairs).T
+        evaluation = evaluate(pd.DataFrame({"x": truth, "x_pred": guess}), RegressionTask("x"))
+        for metric in ("mae", "mse", "rmse", "bias", "within_5", "truth_median", "truth_std"):
+            assert close(evaluation.value(f"x/{metric}"), NUMBERS[metric](truth, guess))
+
+    def test_unsigned_numbers_do_not_wrap(self) -> None:
+        table = pd.DataFrame({"x": [200, 5], "x_pred": [5, 200]}).astype("uint8")
+        assert evaluate(table, RegressionTask("x")).value("x/mae") == 195.0
+
+    def test_large_numbers_keep_their_spread(self) -> None:
+        truth = 1e9 + np.arange(5.0)
+        table = pd.DataFrame({"x": truth, "x_pred": truth + 0.5})
+        evaluation = evaluate(table, RegressionTask("x"))
+        assert evaluation.value("x/r2") == pytest.approx(sk.r2_score(truth, truth + 0.5), rel=1e-6)
+
+    def test_percentages_leave_newborns_out_and_say_so(self) -> None:
+        table = pd.DataFrame({"age": [0.0, 10.0, -1.0], "age_pred": [3.0, 11.0, 0.0]})
+        frame = evaluate(table, RegressionTask("age")).to_frame().set_index("metric")
+        assert frame.loc["mape", "value"] == pytest.approx(10.0)
+        assert frame.loc["mape", "n"] == 1
+        assert frame.loc["log_mae", "n"] == 2
+        assert frame.loc["mae", "n"] == 3
+
+    @pytest.mark.parametrize("value", [0.1, 40.0, 0.0, 1e9])
+    def test_equal_truths_have_no_r2(self, value: float) -> None:
+        table = pd.DataFrame({"x": [value] * 3, "x_pred": [1.0, 2.0, 3.0]})
+        assert np.isnan(evaluate(table, RegressionTask("x")).value("x/r2"))
+
+
+def _ranking(function: Callable[..., float]) -> Callable[..., float]:
+    def over_all(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float:
+        each = [function(truth == name, probabilities[:, k]) for k, name in enumerate(classes)]
+        return each[1] if len(classes) == 2 else float(np.mean(each))
+
+    return over_all
+
+
+def _average(function: Callable[..., float]) -> Callable[..., float]:
+    def over_all(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float:
+        return function(truth, guess, average="macro", labels=list(classes), zero_division=np.nan)
+
+    return over_all
+
+
+def _log_loss(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float:
+    order = np.argsort(classes)  # scikit-learn wants the classes sorted
+    return sk.log_loss(truth, probabilities[:, order], labels=sorted(classes))
+
+
+OVERALL: dict[str, Callable[..., float]] = {
+    "support": lambda t, g, p, c: len(t),
+    "accuracy": lambda t, g, p, c: sk.accuracy_score(t, g),
+    "precision": _average(sk.precision_score),
+    "recall": _average(sk.recall_score),
+    "f1": _average(sk.f1_score),
+    "roc_auc": _ranking(sk.roc_auc_score),
+    "average_precision": _ranking(sk.average_precision_score),
+    "log_loss": _log_loss,
+}
+
+
+def _single(function: Callable[..., Any]) -> Callable[..., float]:
+    def of_class(truth: Any, guess: Any, probabilities: Any, classes: Any, k: int) -> float:
+        one = [classes[k]]
+        return function(truth, guess, labels=one, average=None, zero_division=np.nan)[0]
+
+    return of_class
+
+
+def _log_loss_of_class(truth: Any, guess: Any, probabilities: Any, classes: Any, k: int) -> float:
+    rows = truth == classes[k]
+    return _log_loss(truth[rows], guess, probabilities[rows], classes)
+
+
+BY_CLASS: dict[str, Callable[..., float]] = {
+    "support": lambda t, g, p, c, k: (t == c[k]).sum(),
+    "accuracy": lambda t, g, p, c, k: sk.accuracy_score(t == c[k], g == c[k]),
+    "precision": _single(sk.precision_score),
+    "recall": _single(sk.recall_score),
+    "f1": _single(sk.f1_score),
+    "roc_auc": lambda t, g, p, c, k: sk.roc_auc_score(t == c[k], p[:, k]),
+    "average_precision": lambda t, g, p, c, k: sk.average_precision_score(t == c[k], p[:, k]),
+    "log_loss": _log_loss_of_class,
+}
+
+
+def draw(n: int, n_classes: int, *, decimals: int = 9, seed: int = 0) -> pd.DataFrame:
+    """Return predictions of a task "x"; few decimals make ties."""
+    rng = np.random.default_rng(seed)
+    classes = np.array(CLASSES[n_classes], dtype=object)
+    truth = rng.integers(n_classes, size=n)
+    weights = rng.random((n, n_classes)) + 0.5 * np.eye(n_classes)[truth]
+    probabilities = np.round(weights / weights.sum(axis=1, keepdims=True), decimals)
+    probabilities[:, 0] = 1 - probabilities[:, 1:].sum(axis=1)
+    table = pd.DataFrame({"x": classes[truth], "x_pred": classes[probabilities.argmax(axis=1)]})
+    for k, name in enumerate(classes):
+        table[f"x_prob_{name}"] = probabilities[:, k]
+    return table
+
+
+class TestClasses:
+    def test_every_metric_is_held_against_a_reference(self) -> None:
+        assert set(OVERALL) == set(BY_CLASS) == set(CLASSIFICATION_METRICS)
+
+    @pytest.mark.parametrize("metric", sorted(OVERALL))
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    @pytest.mark.parametrize("decimals", [1, 9], ids=["ties", "no ties"])
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64"])
+    def test_equal_to_scikit_learn(
+        self, metric: str, n_classes: int, decimals: int, dtype: str
+    ) -> None:
+        classes = CLASSES[n_classes]
+        names = [f"x_prob_{name}" for name in classes]
+        table = draw(90, n_classes, decimals=decimals).astype(dict.fromkeys(names, dtype))
+        evaluation = evaluate(table, ClassificationTask("x", classes=classes))
+        truth, guess = table["x"].to_numpy(dtype=object), table["x_pred"].to_numpy(dtype=object)
+        probabilities = table[names].to_numpy(dtype=np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # float32 rows do not add up to 1 exactly
+            expected = OVERALL[metric](truth, guess, probabilities, classes)
+            assert close(evaluation.value(f"x/{metric}"), expected)
+            for k, name in enumerate(classes):
+                expected = BY_CLASS[metric](truth, guess, probabilities, classes, k)
+                assert close(evaluation.value(f"x/{metric}/{name}"), expected)
+
+    def test_multiclass_auc_is_scikit_learns(self) -> None:
+        table = draw(90, 3)
+        names = [f"x_prob_{name}" for name in CLASSES[3]]
+        evaluation = evaluate(table, ClassificationTask("x", classes=CLASSES[3]))
+        expected = sk.roc_auc_score(table["x"], table[names], multi_class="ovr", labels=CLASSES[3])
+        assert close(evaluation.value("x/roc_auc"), expected)
+
+    def test_the_positive_class_is_the_tasks(self) -> None:
+        table = draw(50, 2)
+        task = ClassificationTask("x", classes=CLASSES[2], positive="male")
+        expected = sk.average_precision_score(table["x"] == "male", table["x_prob_male"])
+        assert close(evaluate(table, task).value("x/average_precision"), expected)
+
+    @pytest.mark.parametrize(
+        ("truth", "guess"),
+        [
+            ([0, 1, 1, 0], [0, 1, 0, 0]),
+            (pd.array([0, 1, 1, 0], dtype="Int64"), pd.array([0, 1, 0, 0], dtype="UInt8")),
+            ([0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]),
+            (["0", "1", "1", "0"], ["Male", "FEMALE", "male", "male"]),
+            (pd.Categorical(["male", "female", "female", "male"]), [0, 1, 0, 0]),
+        ],
+        ids=["int", "nullable", "float", "text", "category"],
+    )
+    def test_codes_and_spellings_are_read(self, truth: Any, guess: Any) -> None:
+        task = ClassificationTask("x", classes=CLASSES[2], codes={0: "male", 1: "female"})
+        evaluation = evaluate(pd.DataFrame({"x": truth, "x_pred": guess}), task)
+        assert evaluation.value("x/accuracy") == 0.75
+        assert evaluation.value("x/recall/female") == 0.5
+
+    def test_booleans(self) -> None:
+        table = pd.DataFrame({"x": [True, False, True], "x_pred": [True, True, True]})
+        evaluation = BinnedEvaluator(by=(), n_boot=0).evaluate(table)
+        assert evaluation.value("x/precision/True") == pytest.approx(2 / 3)
+
+    def test_without_probabilities_only_labels_count(self) -> None:
+        table = draw(20, 2)[["x", "x_pred"]]
+        evaluation = evaluate(table, ClassificationTask("x", classes=CLASSES[2]))
+        found = set(evaluation.to_frame()["metric"])
+        assert {"accuracy", "f1"} < found
+        assert found.isdisjoint({"roc_auc", "average_precision", "log_loss"})
+
+    def test_one_probability_of_two_is_enough(self) -> None:
+        table = draw(20, 2)
+        task = ClassificationTask("x", classes=CLASSES[2])
+        whole = evaluate(table, task).to_frame()
+        part = evaluate(table.drop(columns="x_prob_male"), task).to_frame()
+        pd.testing.assert_frame_equal(whole, part)
+
+    def test_a_class_never_predicted_has_no_precision_but_f1_of_0(self) -> None:
+        table = pd.DataFrame({"x": ["male", "female"], "x_pred": ["male", "male"]})
+        evaluation = evaluate(table, ClassificationTask("x", classes=CLASSES[2]))
+        assert np.isnan(evaluation.value("x/precision/female"))
+        assert evaluation.value("x/precision") == 0.5
+        assert evaluation.value("x/f1/female") == 0.0
+
+    def test_wrong_certainty_has_a_finite_loss(self) -> None:
+        table = pd.DataFrame(
+            {"x": ["male"], "x_pred": ["female"], "x_prob_male": [0.0], "x_prob_female": [1.0]}
+        )
+        evaluation = evaluate(table, ClassificationTask("x", classes=CLASSES[2]))
+        assert evaluation.value("x/log_loss") == pytest.approx(36.04, abs=0.01)
+
+
+class TestCounts:
+    """Counts say how often a row stands in a sample; so repeating the rows gives the same."""
+
+    @pytest.mark.parametrize("metric", list(REGRESSION_METRICS))
+    @given(counts=st.lists(st.integers(0, 4), min_size=12, max_size=12).filter(any))
+    def test_numbers(self, metric: str, counts: list[int]) -> None:
+        rng = np.random.default_rng(2)
+        truth, guess = rng.integers(0, 90, (2, 12)).astype(np.float64)
+        data = RegressionData(truth, guess)
+        repeated = data.take(np.repeat(np.arange(12), counts))
+        self._check(REGRESSION_METRICS, metric, data, repeated, counts)
+
+    @pytest.mark.parametrize("metric", list(CLASSIFICATION_METRICS))
+    @given(counts=st.lists(st.integers(0, 4), min_size=12, max_size=12).filter(any))
+    def test_classes(self, metric: str, counts: list[int]) -> None:
+        rng = np.random.default_rng(3)
+        truth, guess = rng.integers(0, 3, (2, 12))
+        probabilities = rng.integers(1, 5, (12, 3)).astype(np.float64)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        data = ClassificationData(truth, guess, probabilities, 3, 2)
+        repeated = data.take(np.repeat(np.arange(12), counts))
+        self._check(CLASSIFICATION_METRICS, metric, data, repeated, counts)
+
+    def _check(
+        self, known: Registry[Any], metric: str, data: Any, repeated: Any, counts: list[int]
+    ) -> None:
+        function = known.get(metric, argument="metric").function
+        weighted = function(data, np.array([[1.0] * 12, counts], dtype=np.float64))
+        plain = function(repeated, np.ones((1, len(repeated))))
+        np.testing.assert_allclose(weighted[1], plain[0], rtol=1e-9, atol=1e-12)
+
+
+class TestRegistry:
+    @pytest.fixture(autouse=True)
+    def _forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for known in (REGRESSION_METRICS, CLASSIFICATION_METRICS):
+            monkeypatch.setattr(known, "_items", dict(known._items))
+
+    def test_a_metric_of_ones_own_comes_with_bins_and_intervals(self) -> None:
+        @regression_metric("worst", label="worst error", better="lower")
+        def worst(data: RegressionData, counts: Floats) -> Floats:
+            return np.where(counts > 0, np.abs(data.prediction - data.truth), 0.0).max(axis=1)
+
+        @classification_metric("errors", label="errors", better="lower")
+        def errors(data: ClassificationData, counts: Floats) -> Floats:
+            wrong = counts * (data.truth != data.prediction)
+            by_class = [wrong[:, data.truth == k].sum(axis=1) for k in range(data.n_classes)]
+            return np.column_stack([*by_class, wrong.sum(axis=1)])
+
+        table = draw(30, 2).assign(age=np.arange(30.0), age_pred=np.arange(30.0) * 1.1)
+        evaluation = BinnedEvaluator(n_boot=50).evaluate(table)
+        assert evaluation.value("age/worst") == pytest.approx(2.9)
+        assert evaluation.by("age", task="age", metrics=["worst"])["worst_low"].notna().sum() == 4
+        wrong = int((table["x"] != table["x_pred"]).sum())
+        assert evaluation.value("x/errors") == wrong
+        assert "worst error" in evaluation.summary()
+
+    def test_a_name_is_taken_once(self) -> None:
+        with pytest.raises(InvalidArgumentError, match="mae"):
+            regression_metric("mae", label="again", better=None)(lambda data, counts: counts[:, 0])
+
+    def test_which_way_is_better(self) -> None:
+        assert [higher_is_better(m) for m in ("mae", "log_loss", "f1", "bias")] == [
+            False,
+            False,
+            True,
+            None,
+        ]
+        with pytest.raises(InvalidArgumentError):
+            higher_is_better("beauty")
