@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from faceattr.cli import _parser
 from faceattr.data import Dataset
+from faceattr.jobs import TrainingJob
 from faceattr.models import HEADS
 from faceattr.registry import Registry
 from faceattr.training.augment import POLICIES
@@ -26,9 +29,13 @@ CHANGES = [
 ]
 
 
-def python_of(page: str) -> str:
+def blocks(page: str, language: str) -> str:
     text = (ROOT / page).read_text(encoding="utf-8")
-    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.S | re.M))
+    return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.S | re.M))
+
+
+def python_of(page: str) -> str:
+    return blocks(page, "python")
 
 
 @pytest.fixture
@@ -79,6 +86,19 @@ def test_readme_promises_a_saved_model_and_a_row_an_image(photos: Path) -> None:
     exec(compile(code, "README.md", "exec"), names)
     assert len(names["predictions"]) == len(names["test"])
     assert list((photos / "out").glob("*.safetensors"))
+
+
+def test_the_job_file_of_the_page_can_be_run(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(blocks("docs/cli.md", "toml"), encoding="utf-8")
+    TrainingJob.from_toml(job, ["train.epochs=3"]).check()
+
+
+@pytest.mark.parametrize("page", ["README.md", *PAGES])
+def test_commands_are_understood(page: str) -> None:
+    for line in blocks(page, "bash").splitlines():
+        if line.startswith("faceattr "):
+            assert callable(_parser().parse_args(shlex.split(line)[1:]).run)
 
 
 @pytest.mark.parametrize("page", [*PAGES, "README.md", "CONTRIBUTING.md"])

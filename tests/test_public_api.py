@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import faceattr
 from update_api import SNAPSHOT, public_modules, render_api
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "api" / "index.md"
 
 
 def test_signatures_are_those_written_down() -> None:
@@ -33,6 +37,12 @@ def test_every_public_module_names_what_it_offers(name: str) -> None:
 def _ruff_order(name: str) -> tuple[int, str]:
     constant = name.isupper() and len(name) > 1
     return (0 if constant else 1 if name[:1].isupper() else 2, name)
+
+
+def test_the_reference_has_a_page_for_every_public_module() -> None:
+    listed = re.findall(r"^   (faceattr\.\w+)$", REFERENCE.read_text(encoding="utf-8"), flags=re.M)
+    # The command line has a page of its own.
+    assert listed == [name for name in public_modules() if name not in {"faceattr", "faceattr.cli"}]
 
 
 def test_the_top_level_names_are_the_objects_of_their_modules() -> None:
