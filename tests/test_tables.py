@@ -153,6 +153,11 @@ class TestRoundTrip:
         table = pd.DataFrame({"group": values})
         assert_same(table, read_table(write_table(table, tmp_path / "t.csv")))
 
+    def test_categories_of_objects_stay_objects(self, tmp_path: Path) -> None:
+        categories = pd.Index(["b", "a"], dtype=object)
+        table = pd.DataFrame({"group": pd.Categorical.from_codes([1, 0], categories)})
+        assert_same(table, read_table(write_table(table, tmp_path / "t.csv")))
+
     def test_names_of_files_that_are_not_utf8(self, tmp_path: Path) -> None:
         table = pd.DataFrame({"path": pd.Series(["caf\udce9.jpg"], dtype=object)})
         assert_same(table, read_table(write_table(table, tmp_path / "t.csv")))
@@ -185,6 +190,23 @@ class TestRoundTrip:
         newer = pd.DataFrame({"y": [1, 2, 3]})
         write_table(newer, path)
         assert_same(newer, read_table(path))
+
+    def test_a_crash_between_the_files_leaves_no_wrong_types(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_table(pd.DataFrame({"x": ["", None]}), tmp_path / "t.csv")
+        replace = Path.replace
+
+        def crash(self: Path, target: Path) -> Path:
+            if str(target).endswith(".types.json"):
+                raise OSError(28, "No space left on device")
+            return replace(self, target)
+
+        monkeypatch.setattr(Path, "replace", crash)
+        with pytest.raises(OutputError, match="No space left"):
+            write_table(pd.DataFrame({"x": [1, 2]}), path)
+        assert list(read_table(path)["x"]) == [1, 2]
+        assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
 
     def test_parquet(self, tmp_path: Path) -> None:
         pytest.importorskip("pyarrow", reason="Parquet needs the extra 'parquet'")
@@ -325,6 +347,12 @@ class TestDamage:
         with pytest.raises(TableError) as caught:
             read_table(path)
         assert "types.json" in str(caught.value.hint)
+
+    def test_an_open_quote_at_the_end(self, tmp_path: Path) -> None:
+        path = write_table(pd.DataFrame({"x": ["a", "b,c"]}), tmp_path / "t.csv")
+        path.write_text('x\na\n"b,c')
+        with pytest.raises(TableError):
+            read_table(path)
 
     def test_a_row_of_another_width_is_named(self, tmp_path: Path) -> None:
         path = write_table(pd.DataFrame({"x": [1, 2], "y": [3, 4]}), tmp_path / "t.csv")
