@@ -66,7 +66,7 @@ def apply_overrides(data: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
         keys = name.strip().split(".")
         if not sign or not all(keys):
             raise _no_override(override, "section.key=value")
-        _set(changed, keys, _value(text.strip()), override)
+        _set(changed, keys, _value(text.strip(), override), override)
     return changed
 
 
@@ -99,10 +99,12 @@ def _set(data: dict[str, Any], keys: Sequence[str], value: object, override: str
     data[keys[-1]] = value
 
 
-def _value(text: str) -> object:
+def _value(text: str, override: str) -> object:
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as error:
+        if text.startswith(("[", "{", '"', "'")):
+            raise _no_override(override, f"a value as in TOML ({error})") from error
         return text
     value = read["value"]
     plain = isinstance(value, str | int | float | list | dict)
