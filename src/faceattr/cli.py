@@ -278,7 +278,9 @@ def _write_json(data: dict[str, Any]) -> None:
 def _write(text: str) -> None:
     # A name that the terminal cannot show is shown escaped.
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
+    # Line by line, so that a reader that went away is noticed also where nothing is buffered.
+    sys.stdout.writelines(shown.splitlines(keepends=True))
     sys.stdout.flush()
 
 
