@@ -150,9 +150,10 @@ class IndexedImages:
         Identical are files with equal bytes; for drawings, equal paths. Near-duplicates are copies
         that were scaled, compressed, recoloured or cropped a little: their 256-bit difference
         hashes differ in few bits (every pair within 16 bits is looked at, and most of those up to
-        32), and the fine structure of their middle, decoded, correlates by 0.93 or more, which
-        different photographs, even of one person, do not reach. Images without structure can only
-        be identical; files that cannot be opened are no one's duplicate.
+        32), and the fine structure of their middle, decoded, correlates by 0.88 or more, which
+        different photographs of faces that fill the image do not reach. Images without structure
+        can only be identical, mirrored copies are not looked for, and files that cannot be opened
+        are no one's duplicate.
 
         Each image is decoded once; the result is kept for later calls and splits of this data set.
 

@@ -1,7 +1,8 @@
 """What an image is recognised by: its bytes, a perceptual hash, and its fine structure.
 
 The hash is the difference hash (N. Krawetz, "Kind of like that", 2013) of 16 x 16 bits: the image
-is shrunk to 17 x 16 gray values, and a bit says whether a value is larger than its left neighbour.
+is shrunk to 17 x 16 gray values, and a bit says whether a value is larger than its left neighbour,
+here by more than 3, so that an even background has the same bits however it was compressed.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from faceattr.images import UInt8Image, read_bytes, read_image
 __all__ = [
     "DETAIL_LENGTH",
     "HASH_BYTES",
+    "Details",
     "Prints",
-    "details_of",
     "difference_hash",
     "fine_detail",
     "take_prints",
@@ -38,10 +39,13 @@ HASH_BYTES = 32
 """Length of `difference_hash`: 256 bits."""
 
 _HASH_SIDE = 16
-_DETAIL_SIDE = 32
-_DETAIL_MARGIN = 6
-_DETAIL_SIGMA = 3.0
-# Gray levels. The blurriest of 19,000 chips has 3; an even area has less than 1.
+_HASH_STEP = 3
+_DETAIL_SIDE = 64
+_DETAIL_MARGIN = 12
+_DETAIL_SIGMA = 4.0
+# Gray levels; keeps the noise of even areas small.
+_DETAIL_FLOOR = 4.0
+# Gray levels; no face is so even.
 _LEAST_DETAIL = 1.0
 
 DETAIL_LENGTH = (_DETAIL_SIDE - 2 * _DETAIL_MARGIN) ** 2
@@ -49,6 +53,8 @@ DETAIL_LENGTH = (_DETAIL_SIDE - 2 * _DETAIL_MARGIN) ** 2
 
 Detail: TypeAlias = npt.NDArray[np.float32]
 _Print: TypeAlias = tuple[bytes, bytes]
+
+_DETAILS_KEPT = 20_000
 
 _UNKNOWN = bytes(KEY_BYTES)
 _NO_HASH = b""
@@ -113,46 +119,68 @@ def difference_hash(image: UInt8Image) -> bytes:
     """Return the 256-bit difference hash of an image, uint8 of shape (H, W, 3), as 32 bytes."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(gray, (_HASH_SIDE + 1, _HASH_SIDE), interpolation=cv2.INTER_AREA)
-    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
+    step = small[:, 1:].astype(np.int16) - small[:, :-1]
+    return np.packbits(step > _HASH_STEP).tobytes()
 
 
 def fine_detail(image: UInt8Image) -> Detail | None:
-    """Return the fine structure of an image's middle, from which shading is taken away.
+    """Return the fine structure of an image's middle, from which light and contrast are taken away.
 
-    The image is shrunk to 32 x 32 gray values, a Gaussian blur of 3 pixels is subtracted, and the
-    middle 20 x 20 values are shifted and scaled to mean 0 and length 1, so that the product of two
-    of them is their correlation. Light, contrast and what a warp fills the borders with do not
-    matter, the features of a face do.
+    The image is shrunk to 64 x 64 gray values; from each its surroundings (Gaussian, 4 pixels) are
+    subtracted, and it is divided by the contrast there. The middle 40 x 40 values are shifted and
+    scaled to mean 0 and length 1, so that the product of two of them is their correlation. Light,
+    and what a warp fills the borders with, do not matter; the features of a face do, and more than
+    its outline.
 
     Returns
     -------
-    numpy.ndarray of float32, shape (400,), or None
+    numpy.ndarray of float32, shape (1600,), or None
         None for an even area, which has no structure to compare.
     """
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     side = (_DETAIL_SIDE, _DETAIL_SIDE)
     small = cv2.resize(gray, side, interpolation=cv2.INTER_AREA).astype(np.float32)
-    shading = cv2.GaussianBlur(small, (0, 0), _DETAIL_SIGMA)
+    fine = small - cv2.GaussianBlur(small, (0, 0), _DETAIL_SIGMA)
+    contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), _DETAIL_SIGMA))
     middle = slice(_DETAIL_MARGIN, _DETAIL_SIDE - _DETAIL_MARGIN)
-    detail = (small - shading)[middle, middle].reshape(-1)
+    if float(contrast[middle, middle].max()) < _LEAST_DETAIL:
+        return None
+    detail = (fine / (contrast + _DETAIL_FLOOR))[middle, middle].reshape(-1)
     detail = detail - detail.mean()
-    length = float(np.linalg.norm(detail))
-    if length < _LEAST_DETAIL * np.sqrt(DETAIL_LENGTH):
-        return None
-    return np.asarray(detail / length, dtype=np.float32)
+    return np.asarray(detail / np.linalg.norm(detail), dtype=np.float32)
 
 
-def details_of(paths: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return `fine_detail` of images, shape (n, 400); zeros, which match nothing, for none."""
-    details = np.zeros((len(paths), DETAIL_LENGTH), dtype=np.float32)
-    for row, detail in enumerate(map_threads(_detail_of, paths)):
-        if detail is not None:
-            details[row] = detail
-    return details
+class Details:
+    """The fine structure of images, decoded when first asked for; a limited number is kept.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
+        self._kept: dict[int, Detail] = {}
+
+    def correlate(
+        self, left: npt.NDArray[np.intp], right: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.float32]:
+        """Return the correlations of pairs of images; 0 where one cannot be read."""
+        rows = np.unique(np.concatenate([left, right]))
+        if len(self._kept) + len(rows) > _DETAILS_KEPT:
+            self._kept.clear()
+        new = [row for row in rows.tolist() if row not in self._kept]
+        found = map_threads(_detail_of, [self._paths[row] for row in new])
+        self._kept.update(zip(new, found, strict=True))
+        details = np.stack([self._kept[row] for row in rows.tolist()])
+        one, other = np.searchsorted(rows, left), np.searchsorted(rows, right)
+        correlations = np.einsum("ij,ij->i", details[one], details[other], dtype=np.float32)
+        return np.asarray(correlations, dtype=np.float32)
 
 
-def _detail_of(path: str) -> Detail | None:
+def _detail_of(path: str) -> Detail:
     try:
-        return fine_detail(read_sample(path))
+        detail = fine_detail(read_sample(path))
     except ImageReadError:
-        return None
+        detail = None
+    return np.zeros(DETAIL_LENGTH, dtype=np.float32) if detail is None else detail

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr.data._fingerprints import HASH_BYTES, Prints, details_of
+from faceattr.data._fingerprints import HASH_BYTES, Details, Prints
 
 __all__ = ["find_duplicates", "near_pairs"]
 
@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 _BANDS = 17
 _MAX_BITS = 32
-_MIN_CORRELATION = 0.93
+_MIN_CORRELATION = 0.88
 # A band that so many images share says nothing; what is near agrees in others too.
 _MAX_SHIFT = 4096
-_BATCH = 4096
+_BATCH = 1024
 
 Rows = npt.NDArray[np.intp]
 
@@ -51,13 +51,15 @@ def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) ->
     hashed = np.flatnonzero(prints.hashed[first])
     root = np.arange(len(count))
     confirmed = refused = 0
-    where = [paths[row] for row in first[hashed]]
+    details = Details([paths[row] for row in first[hashed]])
     for left, right in near_pairs(prints.hashes[first[hashed]]):
         for start in range(0, len(left), _BATCH):
             batch = slice(start, start + _BATCH)
             pairs = hashed[left[batch]], hashed[right[batch]]
             apart = root[pairs[0]] != root[pairs[1]]
-            good = _same_photograph(where, left[batch][apart], right[batch][apart])
+            if not apart.any():
+                continue
+            good = details.correlate(left[batch][apart], right[batch][apart]) >= _MIN_CORRELATION
             _join(root, pairs[0][apart][good], pairs[1][apart][good])
             confirmed += int(good.sum())
             refused += int((~good).sum())
@@ -121,13 +123,6 @@ def _pairs_of_band(
             new &= (different & mask).any(axis=1)
         if new.any():
             yield left[new], right[new]
-
-
-def _same_photograph(paths: Sequence[str], left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
-    involved, position = np.unique(np.concatenate([left, right]), return_inverse=True)
-    details = details_of([paths[row] for row in involved])
-    one, other = details[position[: len(left)]], details[position[len(left) :]]
-    return np.asarray((one * other).sum(axis=1) >= _MIN_CORRELATION)
 
 
 def _number_contents(prints: Prints) -> tuple[Rows, Rows]:
