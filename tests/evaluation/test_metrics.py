@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -90,6 +90,7 @@ class TestNumbers:
         found = evaluate(table, RegressionTask("x")).value(f"x/{metric}")
         assert close(found, NUMBERS[metric](values[:, 0], values[:, 1]))
 
+    @example([(0.0, 0.0), (5e-324, 1.0)])
     @given(st.lists(st.tuples(st.floats(0, 120), st.floats(-5, 130)), min_size=2, max_size=30))
     def test_equal_to_scikit_learn_on_any_numbers(self, pairs: list[tuple[float, float]]) -> None:
         truth, guess = np.array(pairs).T

@@ -75,8 +75,10 @@ def _above_zero(data: RegressionData) -> npt.NDArray[np.bool_]:
 def mape(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean absolute error in percent of the truth, over truths above 0."""
     kept = _above_zero(data)
-    share = np.abs(_error(data)[kept]) / data.truth[kept]
-    return 100.0 * _mean(share, counts[:, kept])
+    # A truth that is hardly above 0 makes the figure infinite, which is no mistake.
+    with np.errstate(over="ignore", invalid="ignore"):
+        share = np.abs(_error(data)[kept]) / data.truth[kept]
+        return 100.0 * _mean(share, counts[:, kept])
 
 
 def _not_negative(data: RegressionData) -> npt.NDArray[np.bool_]:
