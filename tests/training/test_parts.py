@@ -62,6 +62,12 @@ def test_config_round_trip_through_json():
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+def test_the_study_keeps_its_shape_over_fewer_epochs():
+    assert TrainConfig.study().cycle_epochs == 15
+    assert TrainConfig.study(epochs=3).cycle_epochs == 2
+    assert TrainConfig.study(epochs=6, cycle_epochs=6).cycle_epochs == 6
+
+
 def test_unknown_settings_are_all_named():
     with pytest.raises(InvalidArgumentError) as caught:
         TrainConfig.from_dict({"epoch": 3, "epochs": 2, "rate": 1})

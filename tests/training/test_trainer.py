@@ -324,6 +324,8 @@ def test_a_loss_that_is_no_number_stops_with_the_ids(faces):
         ({"config": TrainConfig(restore="best")}, InvalidArgumentError, "valid"),
         ({"config": TrainConfig(schedule="plateau")}, InvalidArgumentError, "valid"),
         ({"config": TrainConfig(monitor="height/mae")}, InvalidArgumentError, "monitor"),
+        ({"config": TrainConfig(monitor="age/speed")}, InvalidArgumentError, "monitor"),
+        ({"config": TrainConfig(monitor="age/bias")}, InvalidArgumentError, "monitor"),
         ({"config": TrainConfig(loss_weights={"x": 1})}, InvalidArgumentError, "loss_weights"),
         ({"config": {"epochs": 3}}, InvalidTypeError, "config"),
     ],

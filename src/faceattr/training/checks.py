@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from faceattr.data import Dataset
+from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TrainingError
 from faceattr.models import Model
-from faceattr.tasks import ClassificationTask
+from faceattr.tasks import ClassificationTask, RegressionTask
 from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
 
@@ -152,11 +153,25 @@ def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> 
             found="None",
             hint="pass valid=, or choose another setting",
         )
-    task = config.monitor.split("/")[0]
-    if config.monitor != "loss" and task not in model.tasks:
+    if config.monitor == "loss":
+        return
+    task, metric = config.monitor.split("/")
+    if task not in model.tasks:
         raise InvalidArgumentError(
             "names a task that the model does not have",
             argument="monitor",
             expected=f"'loss' or one of {list(model.tasks)} and a metric, such as 'age/mae'",
+            found=repr(config.monitor),
+        )
+    metrics = (
+        REGRESSION_METRICS
+        if isinstance(model.tasks[task], RegressionTask)
+        else CLASSIFICATION_METRICS
+    )
+    if metrics.get(metric, argument="monitor").better is None:
+        raise InvalidArgumentError(
+            "neither more nor less of this metric is better",
+            argument="monitor",
+            expected="such as 'age/mae' or 'gender/accuracy'",
             found=repr(config.monitor),
         )

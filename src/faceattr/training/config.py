@@ -164,13 +164,16 @@ class TrainConfig:
     def study(cls, **changes: Any) -> Self:
         """Return the reference study's configuration, for its linear age head and 18 epochs.
 
-        One-cycle over 15 of 18 epochs, batches of 256, AdamW with L1, no average of weights; the
-        model is as it was after the last epoch. `changes` replace single values.
+        One-cycle over 15 of 18 epochs (five sixths of another number), batches of 256, AdamW with
+        L1, no average of weights; the model is as it was after the last epoch. `changes` replace
+        single values.
         """
+        epochs = changes.get("epochs", 18)
         study = cls(
+            epochs=epochs,
             batch_size=256,
             lr=0.012321315111072404,
-            cycle_epochs=15,
+            cycle_epochs=max(epochs * 15 // 18, 1) if isinstance(epochs, int) else None,
             pct_start=0.36685557351085574,
             div_factor=24.0,
             final_div_factor=2873.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -38,6 +40,8 @@ class Engine:
         self.rank: int = self._accelerator.process_index
         self.world_size: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device
+        if self.world_size > 1:
+            _part_at_exit()
 
     @property
     def is_main(self) -> bool:
@@ -69,7 +73,16 @@ class Engine:
         return gathered
 
     def finish(self) -> None:
-        """End the training; without it processes may abort at exit."""
-        self._accelerator.end_training()
-        if self.world_size == 1:
-            self._accelerator.free_memory()
+        """Let go of the model and optimiser; processes stay joined for the next training."""
+        self._accelerator.free_memory()
+
+
+@cache
+def _part_at_exit() -> None:
+    """Leave the group of processes when Python ends; without it they may abort at exit."""
+    atexit.register(_part)
+
+
+def _part() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from faceattr.data.cache import CachedImages
-from faceattr.evaluation import BinnedEvaluator
+from faceattr.evaluation import BinnedEvaluator, higher_is_better
 from faceattr.models import Model
 from faceattr.models.predict import evaluation_mode, forward, predictions_table
 from faceattr.tasks import RegressionTask
@@ -21,7 +21,6 @@ from faceattr.training.losses import task_losses, weighted_sum
 __all__ = ["Validation", "Validator"]
 
 _SHOWN = {"regression": ("mae", "rmse"), "classification": ("accuracy", "log_loss")}
-_SMALLER_IS_BETTER = ("loss", "mae", "mse", "rmse", "mape", "brier")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Validator:
             return Validation(figures, figures["valid_loss"])
         value = evaluation.value(self.config.monitor)
         figures["valid_" + self.config.monitor.replace("/", "_")] = value
-        return Validation(figures, value if _falls(self.config.monitor) else -value)
+        rises = higher_is_better(self.config.monitor.split("/")[1])
+        return Validation(figures, -value if rises else value)
 
     def _outputs(self, model: Model) -> dict[str, Tensor]:
         own = np.arange(len(self.table))[self.engine.rank :: self.engine.world_size]
@@ -104,8 +104,3 @@ class Validator:
             total = weighted_sum(losses, self.config.loss_weights)
         figures = {"valid_loss": float(total)}
         return figures | {f"valid_{name}_loss": float(loss) for name, loss in losses.items()}
-
-
-def _falls(monitor: str) -> bool:
-    metric = monitor.split("/")[1]
-    return metric.endswith(_SMALLER_IS_BETTER)
