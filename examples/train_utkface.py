@@ -46,7 +46,8 @@ def main() -> None:
         seed=arguments.seed,
     )
     model.info |= {
-        "training_data": "UTKFace, for non-commercial research only",
+        "training_data": "UTKFace",
+        "licence": "for non-commercial research only, as its training data",
         "recipe": arguments.recipe,
     }
     trainer = Trainer(config).fit(model, train)

@@ -165,3 +165,24 @@ def test_softmax_and_logit_agree():
     torch.testing.assert_close(soft.loss(both, labels), single.loss(logits, labels))
     left, right = soft.columns(both), single.columns(logits)
     np.testing.assert_allclose(left["gender_prob_female"], right["gender_prob_female"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"), [(kind, task) for kind, tasks in SERVED.items() for task in tasks[:1]]
+)
+@given(known=st.lists(st.booleans(), min_size=1, max_size=12), seed=st.integers(0, 999))
+def test_missing_labels_change_nothing_for_the_others(kind, task, known, seed):
+    head = build_head(kind, task, 4, 0.0)
+    generator = torch.Generator().manual_seed(seed)
+    outputs = torch.randn(len(known), head.output_size(task), generator=generator)
+    if isinstance(task, RegressionTask):
+        labels = 116 * torch.rand(len(known), generator=generator)
+        missing = torch.full_like(labels, torch.nan)
+    else:
+        labels = torch.randint(0, len(task.classes), (len(known),), generator=generator)
+        missing = torch.full_like(labels, -1)
+    mask = torch.tensor(known)
+    partial = head.loss(outputs, torch.where(mask, labels, missing))
+    assert head.labelled(torch.where(mask, labels, missing)).tolist() == known
+    torch.testing.assert_close(partial[mask], head.loss(outputs, labels)[mask])
+    assert float(partial[~mask].abs().sum()) == 0
