@@ -249,6 +249,19 @@ class TestPlainCsv:
             read_table(path)
         assert caught.value.argument == "path"
 
+    @pytest.mark.parametrize("row", ["b,1,", "b", "b,1,,2"])
+    def test_rows_of_another_width_are_named_by_line(self, tmp_path: Path, row: str) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text(f'sample_id,x\n"a\nline",0\n\n{row}\nc,2\n')
+        with pytest.raises(TableError, match="2 values in every row") as caught:
+            read_table(path)
+        assert [name.rpartition(":")[2] for name in caught.value.rows] == ["5"]
+
+    def test_lines_without_a_value_are_passed_over(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text("\nsample_id,x\n\na,0\n  \nb,1\n\n")
+        assert read_table(path)["sample_id"].tolist() == ["a", "b"]
+
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(TableError, match="no such file"):
             read_table(tmp_path / "t.csv")

@@ -254,6 +254,20 @@ class TestFromCsv:
         path.write_text("path,age\na.jpg,26\n", encoding="utf-8-sig")
         assert len(Dataset.from_csv(path, tasks=AGE)) == 1
 
+    @pytest.mark.parametrize("row", ["b.jpg,27,", "b.jpg", "b.jpg,27,,"])
+    def test_rows_of_another_width_are_refused(self, tmp_path: Path, row: str) -> None:
+        # pandas alone would take the paths for an index and the ages for the paths.
+        path = self.write(tmp_path, f"path,age\na.jpg,26\n{row}\n")
+        with pytest.raises(DataError, match="2 values in every row") as caught:
+            Dataset.from_csv(path, tasks=AGE)
+        assert caught.value.rows == (f"{path.as_posix()}:3",)
+
+    def test_a_comma_after_every_row_is_refused(self, tmp_path: Path) -> None:
+        path = self.write(tmp_path, "path,age\na.jpg,26,\nb.jpg,27,\n")
+        with pytest.raises(DataError, match="comma") as caught:
+            Dataset.from_csv(path, tasks=AGE)
+        assert len(caught.value.rows) == 2
+
     @pytest.mark.parametrize(
         ("text", "match"),
         [

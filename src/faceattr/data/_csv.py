@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from faceattr.data.index import Index, check_index, empty_rejects, full_path, sample_id_of
-from faceattr.exceptions import DataError
+from faceattr.exceptions import DataError, TableError
+from faceattr.tables.plain import read_plain_csv
 from faceattr.tasks import TaskSet
 
 __all__ = ["index_csv"]
@@ -56,8 +58,10 @@ def index_csv(
 def _read_text(path: Path) -> pd.DataFrame:
     # Everything as text: read_csv's own guesses would turn a class called "None" into no label.
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        return read_plain_csv(path, dtype="str")
+    except TableError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(
             "the table cannot be read",
             argument="path",

@@ -22,6 +22,7 @@ from faceattr.exceptions import (
     TableError,
 )
 from faceattr.tables.encoding import Cells, Entry, decode_column, encode_column
+from faceattr.tables.plain import read_plain_csv
 
 __all__ = ["read_table", "write_table"]
 
@@ -131,21 +132,7 @@ def _read_plain(path: Path) -> pd.DataFrame:
     header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
     # An image may be called "NA": what names a row is never missing.
     missing = {name: _DEFAULT_MISSING for name in header if name not in _TEXT_COLUMNS}
-    table = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(_TEXT_COLUMNS, "str"),
-        na_values=missing,
-        keep_default_na=False,
-        encoding="utf-8-sig",
-    )
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes nameless columns for an index
-        raise TableError(
-            "rows have more values than there are names of columns",
-            argument="path",
-            expected=f"{len(header)} values in every row",
-            found=str(path),
-        )
-    return table
+    return read_plain_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), na_values=missing)
 
 
 def _read_typed(path: Path) -> pd.DataFrame:
