@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from faceattr import images
-from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
+from faceattr.exceptions import DataError, ImageReadError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image, find_images, read_image, resize_image
 
 ORIENTATION = 0x0112
@@ -251,6 +251,14 @@ def huge_png(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_truncated_image_that_pil_has_opened_but_not_decoded(kind: str) -> None:
+    whole = encoded(Image.fromarray(picture(seed=1)), kind)
+    opened = Image.open(io.BytesIO(whole[:-60]))
+    with pytest.raises(ImageReadError, match="damaged or truncated"):
+        read_image(opened)
+
+
 class TestResize:
     @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 64))
     def test_gives_a_square_of_the_asked_size(self, height: int, width: int, size: int) -> None:
@@ -285,3 +293,18 @@ def test_find_images_goes_by_endings_and_passes_over_hidden_files(tmp_path: Path
         path.touch()
     found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
     assert found == ["a.png", "b.JPG", "sub/c.webp"]
+
+
+def test_find_images_goes_into_folders_with_an_ending_and_follows_links(tmp_path: Path) -> None:
+    (tmp_path / "album.jpg").mkdir()
+    (tmp_path / "album.jpg" / "a.jpg").touch()
+    (tmp_path / "empty.png").mkdir()
+    (tmp_path / "back").symlink_to(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
+    assert found == ["album.jpg/a.jpg", "gone.jpg"]
+
+
+def test_find_images_passes_over_no_folder_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="folder cannot be read"):
+        find_images(tmp_path / "absent")

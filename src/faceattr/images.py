@@ -9,7 +9,10 @@ animation the first frame is taken.
 from __future__ import annotations
 
 import io
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from faceattr._validation import check_integer
-from faceattr.exceptions import ImageReadError, InvalidTypeError
+from faceattr.exceptions import DataError, ImageReadError, InvalidTypeError
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -71,7 +74,8 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> UInt8Ima
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _from_pil(source, "PIL image", max_pixels)
+        with _reading("PIL image"):  # one that was opened may not be decoded yet
+            return _from_pil(source, "PIL image", max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(bytes(source), "bytes", max_pixels)
     if isinstance(source, str | Path):
@@ -122,14 +126,62 @@ def resize_image(image: UInt8Image, size: int) -> UInt8Image:
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """List the image files below a folder by their endings, sorted; hidden ones are left out."""
+    """List the image files below a folder, whatever they hold.
+
+    A file is an image by its ending (`IMAGE_SUFFIXES`); other files and hidden ones (names that
+    start with a dot, or lie in such a folder) are not found.
+
+    Parameters
+    ----------
+    folder : path
+        Searched with all its sub-folders; links are followed, a link back to a parent is not.
+
+    Returns
+    -------
+    list of Path
+        Each starts with `folder`; sorted by their names below it.
+
+    Raises
+    ------
+    DataError
+        If the folder, or one inside it, cannot be read.
+    """
     root = Path(folder)
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )
+    return [root / name for name in image_names(root)]
+
+
+def image_names(folder: str | Path) -> list[str]:
+    """Return what `find_images` finds, relative to the folder and with forward slashes."""
+    root = os.fspath(Path(folder))
+    try:
+        return sorted(_walk(root, "", frozenset()))
+    except OSError as error:
+        raise DataError(
+            "the folder cannot be read",
+            argument="folder",
+            found=f"{error.filename or root} ({error.strerror or error})",
+            hint="give the folder that holds the images",
+        ) from error
+
+
+def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iterator[str]:
+    status = Path(folder).stat()
+    here = (status.st_dev, status.st_ino)
+    if here in parents:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", parents | {here})
+            elif _is_image(entry.name):
+                yield prefix + entry.name
+
+
+def _is_image(name: str) -> bool:
+    stem, dot, ending = name.rpartition(".")
+    return bool(stem) and dot + ending.lower() in IMAGE_SUFFIXES
 
 
 def _from_array(array: npt.NDArray[Any]) -> UInt8Image:
@@ -156,9 +208,14 @@ def _decode(data: bytes, name: str, max_pixels: int) -> UInt8Image:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
         if pixels is not None:
             return np.asarray(pixels, dtype=np.uint8)
+    with _reading(name), Image.open(io.BytesIO(data)) as opened:
+        return _from_pil(opened, name, max_pixels)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            return _from_pil(opened, name, max_pixels)
+        yield
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:

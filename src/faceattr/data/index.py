@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pandas as pd
 
 from faceattr.exceptions import DataError, TableError
-from faceattr.images import IMAGE_SUFFIXES
+from faceattr.images import IMAGE_SUFFIXES, image_names
 from faceattr.tasks import (
     RESERVED_NAMES,
     RESERVED_SUFFIXES,
@@ -41,15 +41,12 @@ class Index(NamedTuple):
 
 
 def find_names(folder: str | Path) -> list[str]:
-    """List the image files below a folder.
-
-    A file is an image by its ending (`faceattr.images.IMAGE_SUFFIXES`); other files and hidden ones
-    (names that start with a dot) are not found, and so appear nowhere.
+    """List the image files below a folder, of which there must be one.
 
     Parameters
     ----------
     folder : path
-        Searched with all its sub-folders; links are followed, a link back to a parent is not.
+        Searched as `faceattr.images.find_images` does.
 
     Returns
     -------
@@ -61,44 +58,15 @@ def find_names(folder: str | Path) -> list[str]:
     DataError
         If the folder, or one inside it, cannot be read, or holds no image file.
     """
-    root = os.fspath(folder)
-    try:
-        names = sorted(_walk(root, "", frozenset()))
-    except OSError as error:
-        raise DataError(
-            "the folder cannot be read",
-            argument="folder",
-            found=f"{error.filename or root} ({error.strerror or error})",
-            hint="give the folder that holds the images",
-        ) from error
+    names = image_names(folder)
     if not names:
         raise DataError(
             "no image file in the folder",
             argument="folder",
             expected="files that end in " + ", ".join(sorted(IMAGE_SUFFIXES)),
-            found=str(root),
+            found=str(folder),
         )
     return names
-
-
-def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iterator[str]:
-    status = Path(folder).stat()
-    here = (status.st_dev, status.st_ino)
-    if here in parents:
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", parents | {here})
-            elif _is_image(entry.name):
-                yield prefix + entry.name
-
-
-def _is_image(name: str) -> bool:
-    stem, dot, ending = name.rpartition(".")
-    return bool(stem) and dot + ending.lower() in IMAGE_SUFFIXES
 
 
 def parse_utkface_name(name: str) -> tuple[int, int, int]:
