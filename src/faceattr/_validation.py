@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 from pathlib import Path
@@ -94,9 +95,9 @@ def check_output_folder(folder: str | Path, argument: str) -> Path:
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".faceattr-write-test"
-        probe.touch()
-        probe.unlink()
+        # Under a name of its own: several processes may check the same folder at once.
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise OutputError(
             "the folder cannot be written to",
