@@ -126,7 +126,7 @@ class ClassificationTask:
         The classes, at least two, in the order of the network's outputs.
     codes : mapping, optional
         What files write for a class: ``{0: "male", 1: "female"}``. The class names themselves are
-        always understood.
+        always understood. Codes are for reading alone: tasks that differ in nothing else are equal.
     positive : str, optional
         The class that precision-recall figures of a binary task are about; the last class by
         default.
@@ -147,7 +147,7 @@ class ClassificationTask:
 
     name: str
     classes: tuple[str, ...]
-    codes: Mapping[Any, str] = field(default_factory=dict)
+    codes: Mapping[Any, str] = field(default_factory=dict, compare=False)
     positive: str = ""
 
     def __post_init__(self) -> None:
@@ -175,9 +175,6 @@ class ClassificationTask:
         object.__setattr__(self, "classes", classes)
         object.__setattr__(self, "codes", codes)
         object.__setattr__(self, "positive", positive)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.classes, tuple(self.codes.items()), self.positive))
 
     def _check_known(self, labels: Iterable[str], classes: Sequence[str], argument: str) -> None:
         unknown = [label for label in labels if label not in classes]

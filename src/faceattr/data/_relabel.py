@@ -58,7 +58,7 @@ def _require_overlap(table: pd.DataFrame, new: pd.DataFrame, known: pd.Series) -
 
 
 def join_tables(tables: Sequence[pd.DataFrame], tasks: Sequence[TaskSet]) -> pd.DataFrame:
-    """Return the rows of several index tables, one after another."""
+    """Return the rows of several index tables, one after another; codes of classes may differ."""
     if not tables:
         raise InvalidArgumentError("no data set", argument="datasets", expected="at least one")
     for other in tasks[1:]:

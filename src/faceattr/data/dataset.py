@@ -248,8 +248,9 @@ class Dataset(IndexedImages):
         Parameters
         ----------
         datasets : sequence of Dataset, or mapping of str to Dataset
-            With the same tasks. In a mapping the names are put before the ids, ``NAME/ID``, for
-            data sets in which the same ids stand for different images.
+            With the same tasks; where these differ in the codes of classes, which are for reading
+            alone, the first data set's are kept. In a mapping the names are put before the ids,
+            ``NAME/ID``, for data sets in which the same ids stand for different images.
 
         Returns
         -------
