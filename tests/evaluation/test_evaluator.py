@@ -192,7 +192,7 @@ class TestProperties:
     def test_intervals_hold_the_figure(self, evaluation: Evaluation) -> None:
         frame = evaluation.to_frame().dropna(subset=["ci_low"])
         frame = frame[frame["n"] >= 15]
-        assert len(frame) > 200
+        assert len(frame) > 150
         assert (frame["ci_low"] <= frame["ci_high"]).all()
         inside = (frame["ci_low"] <= frame["value"]) & (frame["value"] <= frame["ci_high"])
         assert inside.mean() > 0.99
@@ -290,6 +290,15 @@ class TestGroups:
         assert rows["n"].between(39, 41).all()
         evaluator = BinnedEvaluator("light", bins={"light": 2}, n_boot=0)
         assert len(figures(evaluator.evaluate(table), "mae", "light")) == 2
+
+    def test_age_is_the_default_where_there_is_one(self, predictions: pd.DataFrame) -> None:
+        plain = predictions.drop(columns=["age", "age_pred"])
+        assert BinnedEvaluator(n_boot=0).evaluate(predictions).columns == ("age",)
+        assert BinnedEvaluator(n_boot=0).evaluate(plain).columns == ()
+        ages = predictions[["sample_id", "age"]]
+        assert BinnedEvaluator(n_boot=0).evaluate(plain, ages).columns == ("age",)
+        with pytest.raises(TableError, match="'age'"):
+            BinnedEvaluator(["age"]).evaluate(plain)
 
     def test_values_beyond_the_edges_have_a_bin(self, predictions: pd.DataFrame) -> None:
         evaluator = BinnedEvaluator(bins={"age": [10, 20]}, n_boot=0)

@@ -282,6 +282,45 @@ class TestClasses:
         assert evaluation.value("x/log_loss") == pytest.approx(36.04, abs=0.01)
 
 
+class TestRowsOfClasses:
+    """How many rows a figure of a class rests on."""
+
+    def test_they_are_those_of_the_class(self) -> None:
+        table = pd.DataFrame({"x": list("abbb"), "x_pred": list("aabb")})
+        table = table.assign(x_prob_a=[0.9, 0.6, 0.1, 0.2], x_prob_b=[0.1, 0.4, 0.9, 0.8])
+        frame = BinnedEvaluator(by=(), n_boot=50).evaluate(table).to_frame()
+        n = frame[frame["class"] != ""].pivot_table(index="metric", columns="class", values="n")
+        expected = {
+            "support": [1, 3, 4], "recall": [1, 3, 4], "log_loss": [1, 3, 4],
+            "precision": [2, 2, 4], "f1": [2, 3, 4],
+            "accuracy": [4, 4, 4], "roc_auc": [4, 4, 4], "average_precision": [4, 4, 4],
+        }  # fmt: skip
+        assert {metric: n.loc[metric, ["a", "b", "overall"]].tolist() for metric in expected} == (
+            expected
+        )
+
+    def test_one_row_has_no_interval(self) -> None:
+        table = pd.DataFrame({"x": list("abbb"), "x_pred": list("aabb")})
+        frame = BinnedEvaluator(by=(), n_boot=50).evaluate(table).to_frame()
+        recall = frame[frame["metric"] == "recall"].set_index("class")
+        assert recall["ci_low"].isna().to_dict() == {"a": True, "b": False, "overall": False}
+
+    @pytest.mark.parametrize("metric", list(CLASSIFICATION_METRICS))
+    def test_the_other_rows_change_nothing(self, metric: str) -> None:
+        rng = np.random.default_rng(4)
+        truth, guess = rng.integers(0, 3, (2, 30))
+        probabilities = rng.dirichlet([1, 1, 1], 30)
+        data = ClassificationData(truth, guess, probabilities, 3, 2)
+        found = CLASSIFICATION_METRICS.get(metric, argument="metric")
+        kept = np.ones((30, 4), dtype=bool) if found.rows is None else found.rows(data)  # type: ignore[arg-type]
+        values = found.function(data, np.ones((1, 30)))  # type: ignore[arg-type]
+        for column in range(4):
+            alone = found.function(data, kept[None, :, column].astype(np.float64))  # type: ignore[arg-type]
+            assert alone[0, column] == pytest.approx(values[0, column])
+            if found.rows is not None:
+                assert kept[:, column].sum() == 30 or column < 3
+
+
 class TestCounts:
     """Counts say how often a row stands in a sample; so repeating the rows gives the same."""
 

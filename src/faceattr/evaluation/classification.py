@@ -32,10 +32,23 @@ __all__ = [
     "support",
 ]
 
-_Curve: TypeAlias = Callable[[FloatArray, npt.NDArray[np.bool_], FloatArray], FloatArray]
+_Mask: TypeAlias = npt.NDArray[np.bool_]
+_Curve: TypeAlias = Callable[[FloatArray, _Mask, FloatArray], FloatArray]
 
 
-@classification_metric("support", label="rows", better=None, interval=False)
+def _labelled(data: ClassificationData) -> _Mask:
+    return _with_all(_one_hot(data.truth, data.n_classes) > 0)
+
+
+def _predicted(data: ClassificationData) -> _Mask:
+    return _with_all(_one_hot(data.prediction, data.n_classes) > 0)
+
+
+def _labelled_or_predicted(data: ClassificationData) -> _Mask:
+    return _labelled(data) | _predicted(data)
+
+
+@classification_metric("support", label="rows", better=None, interval=False, rows=_labelled)
 def support(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Count the rows labelled with a class, and all rows."""
     labelled, _, _ = _tallies(data, counts)
@@ -53,21 +66,21 @@ def accuracy(data: ClassificationData, counts: FloatArray) -> FloatArray:
     )
 
 
-@classification_metric("precision", label="precision", better="higher")
+@classification_metric("precision", label="precision", better="higher", rows=_predicted)
 def precision(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Share of the predictions of a class that are right; over all classes the plain mean."""
     _, predicted, right = _tallies(data, counts)
     return _with_mean(ratio(right, predicted))
 
 
-@classification_metric("recall", label="recall", better="higher")
+@classification_metric("recall", label="recall", better="higher", rows=_labelled)
 def recall(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Share of the rows of a class that are found; over all classes the plain mean."""
     labelled, _, right = _tallies(data, counts)
     return _with_mean(ratio(right, labelled))
 
 
-@classification_metric("f1", label="F1", better="higher")
+@classification_metric("f1", label="F1", better="higher", rows=_labelled_or_predicted)
 def f1(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Harmonic mean of precision and recall; over all classes the plain mean."""
     labelled, predicted, right = _tallies(data, counts)
@@ -98,7 +111,9 @@ def average_precision(data: ClassificationData, counts: FloatArray) -> FloatArra
     return _ranked(data, counts, _average_precision)
 
 
-@classification_metric("log_loss", label="log loss", better="lower", needs_probabilities=True)
+@classification_metric(
+    "log_loss", label="log loss", better="lower", needs_probabilities=True, rows=_labelled
+)
 def log_loss(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Mean of -log(probability of the true class), over the rows of a class and over all rows.
 
@@ -130,6 +145,10 @@ def _with_last(by_class: FloatArray, overall: FloatArray) -> FloatArray:
     return np.column_stack([by_class, overall])
 
 
+def _with_all(by_class: _Mask) -> _Mask:
+    return np.column_stack([by_class, np.ones(len(by_class), dtype=np.bool_)])
+
+
 def _with_mean(by_class: FloatArray) -> FloatArray:
     defined = ~np.isnan(by_class)
     total = np.where(defined, by_class, 0.0).sum(axis=1)
@@ -155,7 +174,7 @@ def _probabilities(data: ClassificationData) -> FloatArray:
     return data.probabilities
 
 
-def _auc(scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray) -> FloatArray:
+def _auc(scores: FloatArray, positive: _Mask, counts: FloatArray) -> FloatArray:
     above, all_ = _by_threshold(scores, positive, counts)
     negative = all_ - above
     # Rows of the same score form one step: pairs within it count half.
@@ -164,9 +183,7 @@ def _auc(scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray
     return ratio((negative * higher).sum(axis=1), pairs)
 
 
-def _average_precision(
-    scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray
-) -> FloatArray:
+def _average_precision(scores: FloatArray, positive: _Mask, counts: FloatArray) -> FloatArray:
     gained, all_ = _by_threshold(scores, positive, counts)
     precisions = ratio(np.cumsum(gained, axis=1), np.cumsum(all_, axis=1))
     weighted = np.where(gained > 0, precisions, 0.0) * gained
@@ -174,7 +191,7 @@ def _average_precision(
 
 
 def _by_threshold(
-    scores: FloatArray, positive: npt.NDArray[np.bool_], counts: FloatArray
+    scores: FloatArray, positive: _Mask, counts: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Count positive and all rows of every distinct score, the highest score first."""
     order = np.argsort(-scores, kind="stable")

@@ -31,15 +31,17 @@ from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = ["BinnedEvaluator"]
 
+_AGE = "age"
+
 
 class BinnedEvaluator:
     """Evaluate predictions overall and by groups, with counts and bootstrap intervals.
 
     Parameters
     ----------
-    by : str or sequence of str, default ("age",)
-        Columns to group by, one at a time: of the predictions or of the quality table. None at all
-        gives the overall figures alone.
+    by : str or sequence of str, optional
+        Columns to group by, one at a time: of the predictions or of the quality table. By default
+        "age" where either has such a column. An empty sequence gives the overall figures alone.
     bins : mapping of str to edges or int, optional
         Bins of columns of numbers: edges (right-closed, the lowest included, None for an open
         end) or a number of bins with about as many rows each. Without it, ``age`` goes to the usual
@@ -69,7 +71,7 @@ class BinnedEvaluator:
 
     def __init__(
         self,
-        by: str | Sequence[str] = ("age",),
+        by: str | Sequence[str] | None = None,
         bins: Mapping[str, BinSpec] | None = None,
         *,
         n_boot: int = 1000,
@@ -115,7 +117,7 @@ class BinnedEvaluator:
         InvalidArgumentError, InvalidTypeError
             If an argument of the evaluator is outside its limits.
         """
-        by = self._check(predictions)
+        by = self._check(predictions, quality)
         tasks = self._tasks(predictions)
         table, joined = join_quality(predictions, quality, by)
         if "sample_id" in table.columns:
@@ -134,7 +136,7 @@ class BinnedEvaluator:
         data = {part.task.name: part.data for part in parts}
         return Evaluation(_frame(rows), tasks, by, data, float(self.confidence))
 
-    def _check(self, predictions: object) -> tuple[str, ...]:
+    def _check(self, predictions: object, quality: pd.DataFrame | None) -> tuple[str, ...]:
         if not isinstance(predictions, pd.DataFrame):
             raise InvalidTypeError(
                 "not a table",
@@ -150,7 +152,7 @@ class BinnedEvaluator:
         check_integer(self.n_boot, "n_boot", low=0, high=1_000_000)
         check_integer(self.seed, "seed", low=0)
         check_number(self.confidence, "confidence", low=0, high=1, low_open=True)
-        by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        by = self._columns(predictions, quality)
         check_unique(by, "by")
         stray = [name for name in self.bins or {} if name not in by]
         if stray or OVERALL in by:
@@ -161,6 +163,12 @@ class BinnedEvaluator:
                 found=repr(stray[0] if stray else OVERALL),
             )
         return by
+
+    def _columns(self, *tables: pd.DataFrame | None) -> tuple[str, ...]:
+        if self.by is None:
+            found = any(isinstance(table, pd.DataFrame) and _AGE in table for table in tables)
+            return (_AGE,) if found else ()
+        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
 
     def _tasks(self, predictions: pd.DataFrame) -> TaskSet:
         if self.tasks is None:
@@ -225,9 +233,10 @@ class _Cell:
             if metric.interval and self.samples:
                 interval = limits[:, done : done + width]
                 done += width
-            n = self._support(metric)
+            rows = self._rests_on(metric)
             for column, label in enumerate(self.classes):
-                low, high = interval[:, column]
+                n = int(rows[column])
+                low, high = interval[:, column] if n > 1 else (np.nan, np.nan)
                 yield self._row(metric.name, label, float(values[column]), n) | {
                     "ci_low": float(low),
                     "ci_high": float(high),
@@ -243,10 +252,13 @@ class _Cell:
         values = metric.function(self.data, counts)  # type: ignore[arg-type]
         return values.reshape(len(counts), len(self.classes))
 
-    def _support(self, metric: Metric) -> int:
-        if metric.rows is None or not isinstance(self.data, RegressionData):
-            return len(self.data)
-        return int(metric.rows(self.data).sum())
+    def _rests_on(self, metric: Metric) -> npt.NDArray[np.int64]:
+        width = len(self.classes)
+        if metric.rows is None:
+            return np.full(width, len(self.data), dtype=np.int64)
+        rows = metric.rows(self.data)  # type: ignore[arg-type]
+        counted: npt.NDArray[np.int64] = rows.reshape(len(self.data), width).sum(axis=0)
+        return counted
 
     def _row(self, metric: str, label: str, value: float, n: int) -> dict[str, Any]:
         return {

@@ -94,6 +94,8 @@ class ClassificationData:
 
 RegressionFunction: TypeAlias = Callable[[RegressionData, FloatArray], FloatArray]
 ClassificationFunction: TypeAlias = Callable[[ClassificationData, FloatArray], FloatArray]
+RegressionRows: TypeAlias = Callable[[RegressionData], npt.NDArray[np.bool_]]
+ClassificationRows: TypeAlias = Callable[[ClassificationData], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class Metric:
     needs_probabilities : bool
         Whether it is left out for tables without columns of probabilities.
     rows : callable, optional
-        The rows it rests on, where these are not all: data to bool ``(n,)``.
+        The rows it rests on, where these are not all: data to bool ``(n,)`` for numbers, or
+        ``(n, n_classes + 1)`` for classes, with the columns of `function`.
     function : callable
         Data and counts float64 ``(B, n)`` to float64 ``(B,)`` for numbers, or
         ``(B, n_classes + 1)`` for classes, one column a class and the last for all of them.
@@ -128,7 +131,7 @@ class Metric:
     in_units: bool
     interval: bool
     needs_probabilities: bool
-    rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None
+    rows: RegressionRows | ClassificationRows | None
     function: RegressionFunction | ClassificationFunction
 
 
@@ -143,7 +146,7 @@ def regression_metric(
     better: Better | None,
     in_units: bool = False,
     interval: bool = True,
-    rows: Callable[[RegressionData], npt.NDArray[np.bool_]] | None = None,
+    rows: RegressionRows | None = None,
 ) -> Callable[[RegressionFunction], RegressionFunction]:
     """Register a metric of numbers; the parameters are those of `Metric`.
 
@@ -168,6 +171,7 @@ def classification_metric(
     better: Better | None,
     interval: bool = True,
     needs_probabilities: bool = False,
+    rows: ClassificationRows | None = None,
 ) -> Callable[[ClassificationFunction], ClassificationFunction]:
     """Register a metric of classes; the parameters are those of `Metric`.
 
@@ -178,7 +182,7 @@ def classification_metric(
     """
 
     def register(function: ClassificationFunction) -> ClassificationFunction:
-        metric = Metric(name, label, better, False, interval, needs_probabilities, None, function)
+        metric = Metric(name, label, better, False, interval, needs_probabilities, rows, function)
         CLASSIFICATION_METRICS.register(name, metric)
         return function
 
