@@ -258,6 +258,15 @@ class TestConcat:
         ]  # fmt: skip
         assert ds.table["sample_id"].iloc[0] == "drawing-000000"
 
+    def test_tasks_may_differ_in_the_codes_of_classes(self, ds: Dataset) -> None:
+        gender = ClassificationTask("gender", ("male", "female"), codes={7: "male"})
+        first = ds.with_labels(ds.table, tasks=gender)
+        other = Dataset.synthetic(3, seed=9, size=16)
+        assert dict(other.tasks["gender"].to_dict())["codes"] != {"7": "male"}
+        both = Dataset.concat({"a": first, "b": other})
+        assert len(both) == 15
+        assert both.tasks["gender"].to_dict()["codes"] == {"7": "male"}
+
     def test_other_tasks_and_nothing_are_errors(self, ds: Dataset) -> None:
         with pytest.raises(DataError, match="different tasks"):
             Dataset.concat([ds, Dataset(ds.table, tasks=AGE)])
