@@ -37,6 +37,7 @@ from faceattr.jobs import (
     run_prediction,
     run_training,
 )
+from faceattr.jobs._making import build_model, open_bins, open_dataset
 from faceattr.tables import read_table, write_table
 
 TINY = {
@@ -126,7 +127,7 @@ def test_a_job_file_says_everything(job_file: Path) -> None:
     assert job.split == SplitSection(0.6, 0.0, 0.4, groups="person")
     assert job.model.weights is None
     assert (config.batch_size, config.epochs, config.clip_norm) == (256, 20, 2)
-    assert job.evaluate.open_bins() == {"age": [0, 18, None]}
+    assert open_bins(job.evaluate) == {"age": [0, 18, None]}
 
 
 def test_a_job_survives_json(job_file: Path) -> None:
@@ -353,7 +354,7 @@ def test_a_folder_for_each_class_can_be_opened(photos: Path) -> None:
         shutil.copy(photos / "face 00 é.png", photos / "classes" / name / "1.png")
     section = DataSection("folder", path=str(photos / "classes"), tasks=["glasses"])
     section.check()
-    assert section.open().tasks["glasses"].classes == ("no", "yes")  # type: ignore[union-attr]
+    assert open_dataset(section).tasks["glasses"].classes == ("no", "yes")  # type: ignore[union-attr]
 
 
 def test_utkface_names_can_be_opened(photos: Path) -> None:
@@ -364,7 +365,7 @@ def test_utkface_names_can_be_opened(photos: Path) -> None:
     (chips / "26_1_2_3.jpg.chip.jpg").write_bytes(b"")
     section = DataSection("utkface", path=str(chips), tasks=["age", "race"])
     section.check()
-    faces = section.open()
+    faces = open_dataset(section)
     assert (list(faces.tasks), len(faces), len(faces.rejects)) == (["age", "race"], 2, 1)
 
 
@@ -618,7 +619,7 @@ def test_a_model_section_is_the_model(saved: Path) -> None:
     weights = str(saved / "model.safetensors")
     section = ModelSection(weights=weights, image_size=32, heads={"age": "linear"}, dropout=0.5)
     section.check()
-    model = section.build(tasks)
+    model = build_model(section, tasks)
     assert (model.head_kinds["age"], model.dropout, model.image_size) == ("linear", 0.5, 32)
     old = Model.from_pretrained(saved).state_dict()["backbone.features.0.0.weight"]
     assert model.state_dict()["backbone.features.0.0.weight"].equal(old)

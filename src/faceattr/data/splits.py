@@ -29,7 +29,13 @@ Codes = npt.NDArray[np.int64]
 
 
 def check_shares(shares: Mapping[str, float]) -> dict[str, float]:
-    """Return the parts that have a share, in order; the shares must sum to 1."""
+    """Return the parts that have a share, in order; the shares must sum to 1.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If a share is no number from 0 to 1, or the sum is another; its name is the argument.
+    """
     checked = {name: check_number(share, name, low=0.0, high=1.0) for name, share in shares.items()}
     total = sum(checked.values())
     if abs(total - 1.0) > _TOLERANCE:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from faceattr._validation import check_output_folder
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, MissingDependencyError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 
 __all__ = [
     "FIGURE_SUFFIXES",
@@ -20,7 +19,6 @@ __all__ = [
     "table_file",
 ]
 
-TABLE_SUFFIXES = (".csv", ".parquet")
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
@@ -71,13 +69,10 @@ def check_file(path: str | Path, argument: str, suffixes: Collection[str]) -> Pa
 
 def table_file(path: str | Path, argument: str) -> Path:
     """Return a path that a table can be written to."""
-    target = check_file(path, argument, TABLE_SUFFIXES)
-    if target.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise MissingDependencyError(
-            "Parquet files need pyarrow",
-            argument=argument,
-            hint="install faceattr[parquet], or choose a name that ends in .csv",
-        )
+    from faceattr.tables.files import check_table_path
+
+    target = check_table_path(path, argument)
+    check_output_folder(target.parent, argument)
     return target
 
 

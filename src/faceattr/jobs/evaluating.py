@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import FIGURE_SUFFIXES, check_file, table_file
+from faceattr.jobs._making import make_evaluator
 from faceattr.jobs.sections import EvaluateSection
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ def run_evaluation(
     figure_target = None if figure is None else check_file(figure, "figure", FIGURE_SUFFIXES)
     table = read_table(predictions)
     scores = None if quality is None else read_table(quality)
-    columns = [str(name) for part in (table, scores) if part is not None for name in part.columns]
-    evaluator = settings.evaluator(columns, _tasks(table, tasks) if tasks else None)
+    evaluator = make_evaluator(settings, _tasks(table, tasks) if tasks else None)
     evaluation = evaluator.evaluate(table, scores)
     if table_target is not None:
         write_table(evaluation.to_frame(), table_target)

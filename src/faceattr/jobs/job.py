@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from faceattr._validation import check_choice
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import check_mapping, check_text
+from faceattr.jobs._making import open_bins
 from faceattr.jobs._settings import Known, apply_overrides, check_keys, read_toml
 from faceattr.jobs.sections import (
     NOTHING,
@@ -120,7 +121,7 @@ class TrainingJob:
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain JSON types, which `from_dict` reads."""
         plain = asdict(self)
-        plain["evaluate"]["bins"] = self.evaluate.open_bins()  # JSON has no infinite numbers
+        plain["evaluate"]["bins"] = open_bins(self.evaluate)  # JSON has no infinite numbers
         return plain
 
     def train_config(self) -> TrainConfig:

@@ -1,21 +1,17 @@
-"""The sections of a training job: what each holds, how it is checked, and what is made of it."""
+"""The sections of a training job: what each holds, and how it is checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from faceattr._validation import check_choice, check_integer, check_number
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.jobs._checks import check_flag, check_mapping, check_text, check_texts
 
 if TYPE_CHECKING:
-    from faceattr.binning import BinSpec
-    from faceattr.data import Dataset
-    from faceattr.evaluation import BinnedEvaluator
-    from faceattr.models import Model
-    from faceattr.tasks import Task, TaskSet
+    from faceattr.tasks import Task
 
 __all__ = ["DataSection", "EvaluateSection", "ModelSection", "SplitSection"]
 
@@ -84,28 +80,6 @@ class DataSection:
         check_number(self.label_noise, "data.label_noise", low=0, high=1)
         self._check_tasks()
 
-    def open(self, *, progress: bool = False) -> Dataset:
-        """Return the data set; see the constructors of `Dataset` for what they raise."""
-        from faceattr.data import Dataset
-
-        if self.kind == "synthetic":
-            return Dataset.synthetic(
-                self.n, seed=self.seed, size=self.size, label_noise=self.label_noise
-            )
-        found = self._list(str(self.path))
-        return found.verify(progress=progress) if self.verify else found
-
-    def _list(self, path: str) -> Dataset:
-        from faceattr.data import Dataset
-
-        if self.kind == "utkface":
-            names = [str(name) for name in self.tasks]
-            return Dataset.from_utkface(path, tasks=names or ("age", "gender"))
-        if self.kind == "folder":
-            return Dataset.from_folder(path, task=_folder_task(self.tasks[0]))
-        tasks = [_task(item, f"data.tasks[{number}]") for number, item in enumerate(self.tasks)]
-        return Dataset.from_csv(path, tasks=tasks, root=self.root, path_column=self.path_column)
-
     def _check_used(self) -> None:
         unused = [
             f"data.{item.name}"
@@ -147,7 +121,7 @@ class DataSection:
             )
         for number, item in enumerate(self.tasks):
             if self.kind == "csv" or not isinstance(item, str):
-                _task(item, f"data.tasks[{number}]")
+                read_task(item, f"data.tasks[{number}]")
 
 
 @dataclass(frozen=True)
@@ -171,27 +145,15 @@ class SplitSection:
 
     def check(self) -> None:
         """Raise InvalidArgumentError or InvalidTypeError if a setting cannot be used."""
-        shares = {name: getattr(self, name) for name in ("train", "valid", "test")}
-        for name, share in shares.items():
-            check_number(share, f"split.{name}", low=0, high=1, low_open=name != "valid")
-        if abs(sum(shares.values()) - 1) > 1e-6:
-            raise InvalidArgumentError(
-                "the shares do not sum to 1",
-                argument="split.train, split.valid, split.test",
-                found=f"{sum(shares.values()):g}",
-                hint="train = 0.7, valid = 0.1, test = 0.2",
-            )
+        from faceattr.data.splits import check_shares
+
+        check_number(self.train, "split.train", low=0, high=1, low_open=True)
+        check_number(self.test, "split.test", low=0, high=1, low_open=True)
+        shares = {"train": self.train, "valid": self.valid, "test": self.test}
+        check_shares({f"split.{name}": share for name, share in shares.items()})
         check_integer(self.seed, "split.seed", low=0)
         if self.groups is not None:
             check_text(self.groups, "split.groups")
-
-    def apply(self, dataset: Dataset) -> dict[str, Dataset]:
-        """Return the parts that have a share, by name."""
-        parts = dataset.split(
-            train=self.train, valid=self.valid, test=self.test, seed=self.seed, groups=self.groups
-        )
-        names = ("train", "valid", "test") if self.valid > 0 else ("train", "test")
-        return dict(zip(names, parts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -227,20 +189,6 @@ class ModelSection:
         check_integer(self.image_size, "model.image_size", low=16, high=1024)
         check_integer(self.seed, "model.seed", low=0)
 
-    def build(self, tasks: TaskSet) -> Model:
-        """Return an untrained model; see `Model` for what it raises."""
-        from faceattr.models import Model
-
-        return Model(
-            self.backbone,
-            tasks,
-            weights=self.weights,
-            heads=self.heads,
-            dropout=self.dropout,
-            image_size=self.image_size,
-            seed=self.seed,
-        )
-
 
 @dataclass(frozen=True)
 class EvaluateSection:
@@ -273,30 +221,9 @@ class EvaluateSection:
         check_number(self.confidence, "evaluate.confidence", low=0.5, high=0.9999)
         check_integer(self.seed, "evaluate.seed", low=0)
 
-    def evaluator(self, columns: Sequence[str], tasks: TaskSet | None = None) -> BinnedEvaluator:
-        """Return the evaluator for tables that have these columns."""
-        from faceattr.evaluation import BinnedEvaluator
 
-        by = [name for name in ("age",) if name in columns] if self.by is None else self.by
-        return BinnedEvaluator(
-            by=by,
-            bins=self.open_bins(),
-            n_boot=self.n_boot,
-            confidence=self.confidence,
-            seed=self.seed,
-            tasks=tasks,
-        )
-
-    def open_bins(self) -> dict[str, BinSpec]:
-        """Return the bins with None in place of infinite ends."""
-        return {name: _open_ends(edges) for name, edges in self.bins.items()}
-
-    def without_intervals(self) -> EvaluateSection:
-        """Return the same without a bootstrap."""
-        return replace(self, n_boot=0)
-
-
-def _task(item: object, argument: str) -> Task:
+def read_task(item: object, argument: str) -> Task:
+    """Return the task that a description in a job file stands for."""
     from faceattr.tasks import task_from_dict
 
     description = check_mapping(item, argument)
@@ -312,15 +239,3 @@ def _task(item: object, argument: str) -> Task:
             '{kind = "classification", name = "gender", classes = ["male", "female"]}',
             found=f"{dict(description)} ({error})",
         ) from error
-
-
-def _folder_task(item: str | Mapping[str, Any]) -> Any:
-    return item if isinstance(item, str) else _task(item, "data.tasks[0]")
-
-
-def _open_ends(edges: Any) -> BinSpec:
-    if isinstance(edges, str) or not isinstance(edges, Sequence):
-        return cast("int", edges)  # or nonsense, of which the evaluator says what is wrong
-    last = len(edges) - 1
-    ends = {0: -float("inf"), last: float("inf")}
-    return [None if ends.get(place) == edge else edge for place, edge in enumerate(edges)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr._validation import check_output_folder
 from faceattr.exceptions import TrainingError
+from faceattr.jobs._making import build_model, make_evaluator, open_dataset, split_dataset
 from faceattr.jobs.job import TrainingJob
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ def run_training(job: TrainingJob, *, progress: bool = True) -> TrainingResult:
     _check_one_process()
     job.check()
     folder = check_output_folder(job.output, "output")
-    faces = job.data.open(progress=progress)
+    faces = open_dataset(job.data, progress=progress)
     _tell_rejects(faces)
-    model = job.model.build(faces.tasks)
-    parts = job.split.apply(faces)
+    model = build_model(job.model, faces.tasks)
+    parts = split_dataset(job.split, faces)
     evaluator = _evaluator(job, parts["test"])
     _log.info("images: %s", ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     trainer = Trainer(job.train_config(), progress=progress)
@@ -135,6 +136,5 @@ def _evaluator(job: TrainingJob, test: Dataset) -> BinnedEvaluator:
     from faceattr.tables import pred_column
 
     truth = test.table.assign(**{pred_column(name): test.table[name] for name in test.tasks})
-    columns = [str(name) for name in truth.columns]
-    job.evaluate.without_intervals().evaluator(columns, test.tasks).evaluate(truth)
-    return job.evaluate.evaluator(columns, test.tasks)
+    make_evaluator(replace(job.evaluate, n_boot=0), test.tasks).evaluate(truth)
+    return make_evaluator(job.evaluate, test.tasks)

@@ -66,11 +66,10 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     MissingDependencyError
         If Parquet is asked for without pyarrow.
     """
-    target = _check_path(path)
+    target = check_table_path(path, "path")
     _check_table(table)
     plain = table.reset_index(drop=True)
     if target.suffix.lower() == ".parquet":
-        _need_parquet()
         with _writing(target):
             _replace(target, lambda temporary: plain.to_parquet(temporary, index=False))
         return target
@@ -114,11 +113,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     MissingDependencyError
         If Parquet is asked for without pyarrow.
     """
-    source = _check_path(path)
+    source = check_table_path(path, "path")
     if not source.is_file():
         raise TableError("no such file", argument="path", found=str(source))
     if source.suffix.lower() == ".parquet":
-        _need_parquet()
         with _reading(source):
             return pd.read_parquet(source)
     if _types_path(source).exists():
@@ -193,14 +191,22 @@ def _decode(entry: Entry, cells: Cells, path: Path) -> Any:
         ) from error
 
 
-def _check_path(path: str | Path) -> Path:
+def check_table_path(path: str | Path, argument: str) -> Path:
+    """Return the path of a table, to be read or written; Parquet needs pyarrow."""
     target = Path(path)
-    if target.suffix.lower() not in {".csv", ".parquet"}:
+    suffix = target.suffix.lower()
+    if suffix not in {".csv", ".parquet"}:
         raise InvalidArgumentError(
             "not a kind of table file",
-            argument="path",
+            argument=argument,
             expected="a name that ends in .csv or .parquet",
             found=str(path),
+        )
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingDependencyError(
+            "Parquet files need pyarrow",
+            argument=argument,
+            hint="install faceattr[parquet], or choose a name that ends in .csv",
         )
     return target
 
@@ -296,15 +302,6 @@ def _replace(target: Path, write: Callable[[Path], None]) -> None:
 
 def _types_path(path: Path) -> Path:
     return path.with_name(path.name + ".types.json")
-
-
-def _need_parquet() -> None:
-    if importlib.util.find_spec("pyarrow") is None:
-        raise MissingDependencyError(
-            "Parquet files need pyarrow",
-            argument="path",
-            hint="install faceattr[parquet], or choose a name that ends in .csv",
-        )
 
 
 @contextmanager
