@@ -65,7 +65,12 @@ def parquet(session: nox.Session) -> None:
     _prepare(session)
     folder = str(ROOT / ".nox" / "pyarrow")
     _pip_install(session, "-c", str(CONSTRAINTS), "--upgrade", "--target", folder, "pyarrow")
-    tested = ["tests/test_tables.py", "tests/data", "tests/evaluation"]
+    tested = [
+        "tests/test_tables.py",
+        "tests/test_foreign_tables.py",
+        "tests/data",
+        "tests/evaluation",
+    ]
     _run(session, "pytest", *tested, *session.posargs, pythonpath=folder)
 
 
