@@ -200,10 +200,25 @@ def plot_confusion(
             expected=f"shape {(size, size)}",
             found=f"shape {matrix.shape}",
         )
+    _confusion_cells(ax, matrix)
+    totals = matrix.sum(axis=1)
+    ticks = range(size)
+    ax.set_xticks(ticks, classes, **_turned(sum(map(len, classes)) > 40))
+    ax.set_yticks(
+        ticks, [f"{label}\n(n = {n:,.0f})" for label, n in zip(classes, totals, strict=True)]
+    )
+    ax.set(xlabel=f"predicted {name}".strip(), ylabel=f"true {name}".strip())
+    ax.set_title(f"{name or 'Classes'}: confusion (n = {matrix.sum():,.0f})")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _confusion_cells(ax: Axes, matrix: npt.NDArray[np.float64]) -> None:
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(size, size):
+    for row, column in np.ndindex(matrix.shape):
         share = shares[row, column]
         percent = f"{share:.1%}" if totals[row, 0] else "-"
         ax.text(
@@ -212,19 +227,9 @@ def plot_confusion(
             f"{matrix[row, column]:,.0f}\n{percent}",
             ha="center",
             va="center",
-            fontsize=min(9.0, 54.0 / size),
+            fontsize=min(9.0, 54.0 / len(matrix)),
             color="white" if share > 0.55 else INK,
         )
-    ticks = range(size)
-    ax.set_xticks(ticks, classes, **_turned(sum(map(len, classes)) > 40))
-    ax.set_yticks(
-        ticks, [f"{label}\n(n = {n:,.0f})" for label, n in zip(classes, totals[:, 0], strict=True)]
-    )
-    ax.set(xlabel=f"predicted {name}".strip(), ylabel=f"true {name}".strip())
-    ax.set_title(f"{name or 'Classes'}: confusion (n = {matrix.sum():,.0f})")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
 
 
 def _bin_ticks(ax: Axes, by: str, labels: Sequence[str], counts: Sequence[int]) -> None:

@@ -100,16 +100,7 @@ def check_ids(table: pd.DataFrame, argument: str, *, allow_repeats: bool = False
             found=f"the columns {list(table.columns)}",
         )
     ids = table["sample_id"]
-    strange = [position for position, value in enumerate(ids) if not isinstance(value, str)]
-    if strange:
-        raise TableError(
-            "an id is missing or not text",
-            argument=f"{argument}, column 'sample_id'",
-            rows=[str(position) for position in strange],
-            expected="text",
-            found=repr(ids.iloc[strange[0]]),
-            hint="table['sample_id'] = table['sample_id'].astype(str)",
-        )
+    _check_text(ids, f"{argument}, column 'sample_id'")
     repeated = ids[ids.duplicated()].unique()
     if len(repeated) and not allow_repeats:
         raise TableError(
@@ -120,6 +111,19 @@ def check_ids(table: pd.DataFrame, argument: str, *, allow_repeats: bool = False
             hint="table.drop_duplicates('sample_id') keeps the first row of each",
         )
     return ids
+
+
+def _check_text(ids: pd.Series, argument: str) -> None:
+    strange = [position for position, value in enumerate(ids) if not isinstance(value, str)]
+    if strange:
+        raise TableError(
+            "an id is missing or not text",
+            argument=argument,
+            rows=[str(position) for position in strange],
+            expected="text",
+            found=repr(ids.iloc[strange[0]]),
+            hint="table['sample_id'] = table['sample_id'].astype(str)",
+        )
 
 
 def tasks_from_predictions(table: pd.DataFrame) -> TaskSet:
