@@ -17,16 +17,16 @@ from faceattr.tables import write_table
 OUTPUT = Path("quickstart-output")
 
 
-def main() -> None:
+def main(images: int = 2500, epochs: int = 12) -> None:
     OUTPUT.mkdir(exist_ok=True)
     os.environ.setdefault("FACEATTR_CACHE", str(OUTPUT / "cache"))
 
-    faces = Dataset.synthetic(2500, seed=0, size=64)
+    faces = Dataset.synthetic(images, seed=0, size=64)
     train, valid, test = faces.split(train=0.7, valid=0.1, test=0.2, seed=0)
     print(f"{len(train)} drawings to train on, {len(valid)} to watch, {len(test)} kept aside")
 
     model = Model(tasks=faces.tasks, weights=None, image_size=64, seed=0)
-    trainer = Trainer(TrainConfig(epochs=10, batch_size=32, lr=0.004, augment="light"))
+    trainer = Trainer(TrainConfig(epochs=epochs, batch_size=32, lr=0.004, augment="light"))
     trainer.fit(model, train, valid)
 
     predictions = model.predict(test)

@@ -11,12 +11,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from faceattr import BinnedEvaluator, Dataset, Model, TrainConfig, Trainer
+from faceattr import (
+    BinnedEvaluator,
+    Dataset,
+    Model,
+    TaskSet,
+    TrainConfig,
+    Trainer,
+    __version__,
+)
 from faceattr.evaluation import Evaluation
 from faceattr.report.figures import plot_history
 from faceattr.report.markdown import to_markdown, with_intervals
@@ -27,7 +36,12 @@ RECIPES: dict[str, tuple[Callable[..., TrainConfig], dict[str, str] | None]] = {
     "default": (TrainConfig, None),
 }
 AGE_METRICS = ["mae", "rmse", "r2", "mape", "bias", "within_5"]
+PACKAGES = ["torch", "torchvision", "numpy"]
 GENDER_METRICS = ["accuracy", "f1", "roc_auc", "log_loss"]
+
+
+SIDE = 128
+RESAMPLES = 1000
 
 
 def main() -> None:
@@ -42,7 +56,7 @@ def main() -> None:
         tasks=faces.tasks,
         weights=arguments.weights,
         heads=heads,
-        image_size=128,
+        image_size=SIDE,
         seed=arguments.seed,
     )
     model.info |= {
@@ -52,15 +66,14 @@ def main() -> None:
     }
     trainer = Trainer(config).fit(model, train)
     predictions = model.predict(test, progress=True)
-    evaluation = BinnedEvaluator(by="age", seed=arguments.seed, tasks=faces.tasks).evaluate(
-        predictions
-    )
+    evaluation = evaluate(predictions, faces.tasks, arguments.seed)
     print(evaluation.summary())
     keep_model(arguments.work / arguments.recipe, model, predictions, trainer, evaluation)
-    keep_results(arguments, pd.concat([train.table, test.table]), evaluation, trainer, config)
+    index = pd.concat([train.table, test.table])
+    keep_results(arguments, faces, index, evaluation, trainer.history_)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train on UTKFace and write the study's tables.")
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace chips")
     parser.add_argument("--weights", default="imagenet", help="'imagenet' or a safetensors file")
@@ -71,7 +84,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path("faceattr-output"), help="model and predictions go here"
     )
-    return parser.parse_args()
+    return parser.parse_args(given)
+
+
+def evaluate(predictions: pd.DataFrame, tasks: TaskSet, seed: int) -> Evaluation:
+    evaluator = BinnedEvaluator(by="age", n_boot=RESAMPLES, seed=seed, tasks=tasks)
+    return evaluator.evaluate(predictions)
 
 
 def keep_model(
@@ -90,49 +108,69 @@ def keep_model(
 
 def keep_results(
     arguments: argparse.Namespace,
+    faces: Dataset,
     index: pd.DataFrame,
     evaluation: Evaluation,
-    trainer: Trainer,
-    config: TrainConfig,
+    history: pd.DataFrame,
 ) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     split = index[["sample_id", "split"]].sort_values("sample_id")
     split.to_csv(arguments.out / f"utkface-split-seed{arguments.seed}.csv", index=False)
     name = f"utkface-{arguments.recipe}-seed{arguments.seed}"
     evaluation.to_frame().to_csv(arguments.out / f"{name}.csv", index=False)
-    counts = index["split"].value_counts()
-    minutes = trainer.history_["seconds"].sum() / 60
-    settings = {key: value for key, value in config.to_dict().items() if value is not None}
-    text = f"""# UTKFace, {arguments.recipe} recipe, seed {arguments.seed}
+    parts = [
+        heading(arguments, name),
+        description(arguments, faces, split, evaluation, history),
+        f"## Gender, overall\n\n{to_markdown(evaluation.overall('gender'), digits=4)}",
+        f"## Age, overall\n\n{to_markdown(evaluation.overall('age'), digits=3)}",
+        f"## Gender by age group\n\n{to_markdown(by_age(evaluation, 'gender', GENDER_METRICS))}",
+        f"## Age by age group\n\n{to_markdown(by_age(evaluation, 'age', AGE_METRICS), digits=2)}",
+        f"## Configuration\n\n{to_markdown(settings(arguments))}",
+    ]
+    (arguments.out / f"{name}.md").write_text("\n".join(parts), encoding="utf-8")
+    print(f"wrote {arguments.out / name}.md")
+
+
+def heading(arguments: argparse.Namespace, name: str) -> str:
+    weights = "imagenet" if arguments.weights == "imagenet" else "FILE"
+    return f"""# UTKFace, {arguments.recipe} recipe, seed {arguments.seed}
 
 ```
-python examples/train_utkface.py --data UTKFace/ --weights WEIGHTS --recipe {arguments.recipe} \\
+python examples/train_utkface.py --data UTKFace/ --weights {weights} --recipe {arguments.recipe} \\
     --epochs {arguments.epochs} --seed {arguments.seed}
 ```
 
-MobileNetV3-Small from ImageNet weights at 128 px, {counts["train"]} images to train on and
-{counts["test"]} to test on, near-duplicates on one side
-([split](utkface-split-seed{arguments.seed}.csv)); one forward pass an image, nothing dropped.
-Intervals are 95 % of 1,000 bootstrap resamples of the test images; they do not cover the chance of
-training. Training took {minutes:.0f} minutes. All figures: [table]({name}.csv).
+All figures: [table]({name}.csv).
+"""
 
-## Gender, overall
 
-{to_markdown(evaluation.overall("gender"), digits=4)}
-## Age, overall
+def description(
+    arguments: argparse.Namespace,
+    faces: Dataset,
+    split: pd.DataFrame,
+    evaluation: Evaluation,
+    history: pd.DataFrame,
+) -> str:
+    counts = split["split"].value_counts()
+    failed = int(evaluation.value("age/n_failed"))
+    versions = ", ".join([f"faceattr {__version__}", *(f"{p} {version(p)}" for p in PACKAGES)])
+    return f"""MobileNetV3-Small from ImageNet weights at {SIDE} px. Of
+{len(faces) + len(faces.rejects):,} files {len(faces.rejects)} are left out for their names;
+{counts["train"]:,} images to train on, {counts["test"]:,} to test on, near-duplicates on one side
+([split](utkface-split-seed{arguments.seed}.csv)). One forward pass an image, {failed} images
+without a prediction. Intervals are 95 % of {RESAMPLES:,} bootstrap resamples of the test images;
+they do not cover the chance of training. Training took {history["seconds"].sum() / 60:.0f} minutes
+({history["images_per_second"].median():.0f} images a second in the median epoch).
+Versions: {versions}.
+"""
 
-{to_markdown(evaluation.overall("age"), digits=3)}
-## Gender by age group
 
-{to_markdown(by_age(evaluation, "gender", GENDER_METRICS))}
-## Age by age group
-
-{to_markdown(by_age(evaluation, "age", AGE_METRICS), digits=2)}
-## Configuration
-
-{to_markdown(pd.DataFrame({"value": [str(v) for v in settings.values()]}, index=list(settings)))}"""
-    (arguments.out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(f"wrote {arguments.out / name}.md")
+def settings(arguments: argparse.Namespace) -> pd.DataFrame:
+    make_config, heads = RECIPES[arguments.recipe]
+    config = make_config(epochs=arguments.epochs, seed=arguments.seed).to_dict()
+    chosen = {key: str(value) for key, value in config.items() if value is not None}
+    chosen["heads"] = str(heads or "default")
+    return pd.DataFrame({"value": chosen})
 
 
 def by_age(evaluation: Evaluation, task: str, metrics: list[str]) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def check_head(head: type[Head], task: Task) -> None:
         At the first part of the contract that does not hold.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         built = head(task, _FEATURES, 0.0)
         features = torch.randn(_N, _FEATURES)
         table = pd.DataFrame({task.name: _labels(task)})
@@ -81,7 +81,8 @@ def check_backbone(module: nn.Module, *, image_size: int = 64) -> None:
     """
     task = RegressionTask("value", bounds=(0, 10))
     model = Model(copy.deepcopy(module), task, weights=None, image_size=image_size).eval()
-    images = torch.randint(0, 256, (3, 3, image_size, image_size), dtype=torch.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, image_size, image_size))
+    images = torch.from_numpy(pixels.astype(np.uint8))
     together = model.features(images).detach()
     _expect(
         together.shape == (3, model.num_features),

@@ -7,6 +7,7 @@ import urllib.error
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torchvision
@@ -18,6 +19,7 @@ from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
 from faceattr.exceptions import (
     InvalidArgumentError,
     InvalidTypeError,
+    TableError,
     WeightsError,
 )
 from faceattr.testing import ContractError, check_backbone
@@ -54,19 +56,37 @@ def picture():
 @pytest.mark.parametrize(
     "backbone",
     ["mobilenet_v3_small", "test_resnet.r160_in1k", "test_vit.r160_in1k", TinyBackbone()],
+    ids=str,
 )
 def test_backbones(backbone):
-    size = 160 if "vit" in str(backbone) else 32
-    model = Model(backbone, TASKS, weights=None, image_size=size).eval()
-    outputs = model(torch.zeros(2, 3, size, size, dtype=torch.uint8))
+    model = Model(backbone, TASKS, weights=None, image_size=32)
+    outputs = model(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     assert {name: tuple(values.shape) for name, values in outputs.items()} == {
         "age": (2, 117),
         "gender": (2, 2),
     }
+    check_backbone(model.backbone, image_size=32)
 
 
-def test_backbone_contract():
-    check_backbone(TinyBackbone())
+def test_a_backbone_that_does_not_fit_the_size_is_refused():
+    class Fixed(TinyBackbone):
+        num_features = 8 * 8 * 6
+
+        def forward(self, images):
+            return self.conv(images).flatten(1)
+
+    assert Model(Fixed(), TASKS, image_size=32).num_features == 384
+    with pytest.raises(InvalidArgumentError, match="declares"):
+        Model(Fixed(), TASKS, image_size=64)
+
+    class Picky(TinyBackbone):
+        def forward(self, images):
+            if images.shape[-1] != 224:
+                raise AssertionError("224 only")
+            return super().forward(images)
+
+    with pytest.raises(InvalidArgumentError, match="224 only"):
+        Model(Picky(), TASKS, image_size=32)
 
 
 def test_backbone_contract_finds_images_that_see_each_other():
@@ -226,6 +246,27 @@ def test_one_bad_image_becomes_a_row(model, picture, tmp_path):
     assert table["age_pred"].isna().tolist() == [False, True, True, True, True, False]
     assert table["gender_pred"].isna().tolist() == [False, True, True, True, True, False]
     assert table["age_pred"].iloc[0] == table["age_pred"].iloc[5]
+
+
+def test_an_unsuitable_array_in_a_list_becomes_a_row(model, picture):
+    table = model.predict([picture, picture / 255, picture[:0], picture])
+    assert (table["error"] == "").tolist() == [True, False, False, True]
+    assert "float64" in table["error"].iloc[1]
+
+
+def test_predict_takes_columns_of_paths(model, picture, tmp_path):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    paths = [str(tmp_path / "a.png")] * 2
+    for several in (pd.Series(paths), pd.Index(paths), np.array(paths), tuple(paths)):
+        assert (model.predict(several)["error"] == "").tolist() == [True, True]
+
+
+def test_columns_named_like_predictions_are_refused(model):
+    faces = Dataset.synthetic(3, size=32)
+    table = faces.table.assign(age_pred=1.0).drop(columns="age")
+    with pytest.raises(TableError) as caught:
+        model.predict(Dataset(table, tasks=[faces.tasks["gender"]]))
+    assert caught.value.rows == ("age_pred",)
 
 
 def test_nothing_readable_still_gives_a_table(model):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
-from faceattr.exceptions import ModelFileError, OutputError
+from faceattr.exceptions import InvalidTypeError, ModelFileError, OutputError
 
 TASKS = TaskSet(
     [
@@ -57,6 +57,8 @@ def test_round_trip(saved):
 def test_the_description_tells_what_a_user_needs(saved):
     _, folder = saved
     config = json.loads((folder / "config.json").read_text())
+    assert config["training_data"] == "drawings"
+    assert config["licence"] == "MIT"
     assert {"tasks", "image_size", "mean", "std", "crop_template", "versions", "info"} <= set(
         config
     )
@@ -138,3 +140,12 @@ def test_an_unwritable_folder(saved, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError):
         model.save_pretrained(tmp_path / "file")
+
+
+def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path):
+    model = Model(Pool(), TASKS, image_size=32)
+    model.info["mean_age"] = np.float32(3)
+    with pytest.raises(InvalidTypeError) as caught:
+        model.save_pretrained(tmp_path / "model")
+    assert caught.value.argument == "model.info"
+    assert not (tmp_path / "model").exists()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from faceattr import (
+    BinnedEvaluator,
     ClassificationTask,
     Dataset,
     Model,
@@ -44,6 +45,12 @@ class TinyBackbone(nn.Module):
 @pytest.fixture(scope="module")
 def faces():
     return Dataset.synthetic(40, seed=0, size=32)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Tiny backbones draw their weights from torch's own generator."""
+    torch.manual_seed(0)
 
 
 def tiny(faces, **arguments):
@@ -145,11 +152,35 @@ def test_a_network_learns_a_brightness(tmp_path):
     assert (predictions["level"] - predictions["level_pred"]).abs().mean() < 0.1
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "plateau", "constant"])
-def test_schedules(faces, schedule):
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "constant"])
+def test_schedules_reach_the_optimiser(faces, schedule):
+    _, trainer = fit(faces, schedule=schedule, epochs=3, step_epochs=1)
+    rates = trainer.history_["lr"]
+    if schedule == "constant":
+        assert rates.tolist() == [QUICK.lr] * 3
+    elif schedule == "step":
+        assert rates.tolist() == pytest.approx([0.01, 0.003, 0.0009])
+    else:
+        assert rates.iloc[-1] < 1e-3 * QUICK.lr
+
+
+def test_plateau_lowers_the_rate_when_nothing_improves(faces):
     train, valid = faces.select(np.arange(40) < 30), faces.select(np.arange(40) >= 30)
-    _, trainer = fit(train, valid=valid, schedule=schedule, epochs=3, step_epochs=1)
-    assert (trainer.history_["lr"] > 0).all()
+    model = tiny(faces).freeze_backbone()
+    # Nothing is learned at this rate, so every epoch after the first is one without gain.
+    _, trainer = fit(
+        train,
+        model,
+        valid,
+        schedule="plateau",
+        epochs=4,
+        step_epochs=1,
+        lr=1e-30,
+        ema_decay=0.0,
+        restore="last",
+        weight_decay=0.0,
+    )
+    np.testing.assert_allclose(trainer.history_["lr"] / 1e-30, [1, 1, 0.3, 0.09])
 
 
 def test_the_studys_recipe_runs(faces):
@@ -191,14 +222,76 @@ def test_best_is_the_epoch_with_the_best_monitored_value(faces, monitor):
     )
     column = trainer.history_["valid_" + monitor.replace("/", "_")]
     best = column.max() if monitor in ("gender/accuracy", "age/r2") else column.min()
-    again = Trainer(dataclasses.replace(QUICK, epochs=1, lr=1e-12), progress=False)
-    if monitor == "age/mae":
-        table = model.predict(valid)
-        assert (table["age"] - table["age_pred"]).abs().mean() == pytest.approx(best, rel=1e-5)
-    if monitor == "gender/accuracy":
-        table = model.predict(valid)
-        assert (table["gender"] == table["gender_pred"]).mean() == best
-    assert again.config.epochs == 1
+    assert column.max() > column.min(), "the epochs differ, so that there is something to choose"
+    if monitor == "loss":
+        # One more epoch that changes nothing tells the loss of the weights that were kept.
+        again = TrainConfig(epochs=1, lr=1e-30, weight_decay=0.0, ema_decay=0.0, restore="last")
+        model.freeze_backbone()
+        history = Trainer(again, progress=False).fit(model, train, valid).history_
+        assert history["valid_loss"].iloc[0] == pytest.approx(best, rel=1e-5)
+    else:
+        evaluation = BinnedEvaluator(by=(), n_boot=0, tasks=faces.tasks)
+        assert evaluation.evaluate(model.predict(valid)).value(monitor) == pytest.approx(best)
+
+
+def test_a_monitor_that_is_no_number_stops(faces):
+    women = (faces.table["gender"] == "female").to_numpy()
+    train, valid = (
+        faces.select(~women | (np.arange(40) < 20)),
+        faces.select(women & (np.arange(40) >= 20)),
+    )
+    with pytest.raises(TrainingError, match="no number"):
+        fit(train, valid=valid, restore="best", monitor="gender/roc_auc")
+
+
+def test_a_frozen_backbone_stays_frozen(faces):
+    model = tiny(faces).freeze_backbone()
+    before = state(model.backbone)
+    fit(faces, model, restore="last")
+    assert same(before, state(model.backbone))
+    assert model.backbone_frozen
+
+
+def test_a_weight_that_the_user_fixed_stays_fixed(faces):
+    model = tiny(faces)
+    fixed = model.backbone.layers[0].weight.requires_grad_(False)
+    before = fixed.clone()
+    fit(faces, model, restore="last", freeze_epochs=1)
+    assert torch.equal(fixed, before)
+    assert not fixed.requires_grad
+
+
+def test_a_second_training_keeps_what_the_head_has_learned(faces):
+    model = tiny(faces, heads={"age": "linear"})
+    fit(faces, model, restore="last")
+    before = model.predict(faces)["age_pred"]
+    old = faces.select((faces.table["age"] > 30).to_numpy())
+    fit(old, model.freeze_backbone(), lr=1e-30, weight_decay=0.0, restore="last")
+    np.testing.assert_allclose(model.predict(faces)["age_pred"], before, atol=1e-3)
+
+
+def test_mixed_precision_stays_in_training(faces, tmp_path):
+    model, _ = fit(faces, mixed_precision="bf16")
+    again = Model.from_pretrained(model.save_pretrained(tmp_path), backbone=TinyBackbone())
+    np.testing.assert_array_equal(
+        model.predict(faces)["age_pred"], again.predict(faces)["age_pred"]
+    )
+
+
+def test_losses_count_every_label_the_same(faces):
+    table = faces.table.copy()
+    table.loc[5:, "age"] = np.nan
+    sparse = Dataset(table, tasks=faces.tasks)
+    losses = []
+    for batch_size in (2, 40):
+        model = tiny(faces, seed=0).freeze_backbone()
+        torch.manual_seed(0)
+        model.backbone.load_state_dict(TinyBackbone().state_dict())
+        _, trainer = fit(
+            sparse, model, batch_size=batch_size, epochs=1, lr=1e-30, augment="none", weight_decay=0
+        )
+        losses.append(trainer.history_["train_age_loss"].iloc[0])
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)
 
 
 def test_restore_chooses_between_average_and_last(faces):
@@ -249,21 +342,38 @@ def faces_on_disk(faces, folder):
 
 
 def test_a_sampler_decides_what_is_seen(faces):
-    class OnlyTwo:
-        seen = 0
+    class OnlyYoung:
+        def __init__(self):
+            self.epochs = []
 
         def plan(self, epoch):
-            self.seen += 1
-            return np.array([[0, 0], [1, 0], [0, 1]])
+            self.epochs.append(epoch)
+            young = np.flatnonzero(faces.table["age"] < 30)
+            return np.stack([young, np.zeros_like(young)], axis=1)
 
-    sampler = OnlyTwo()
-    fit(faces, sampler=sampler)
-    assert sampler.seen == 2
+    table = faces.table.assign(age=faces.table["age"].where(faces.table["age"] < 30))
+    partial = Dataset(table, tasks=faces.tasks)
+    _, everything = fit(partial, tiny(faces).freeze_backbone(), lr=1e-30, augment="none")
+    sampler = OnlyYoung()
+    _, young = fit(
+        partial, tiny(faces).freeze_backbone(), sampler=sampler, lr=1e-30, augment="none"
+    )
+    assert sampler.epochs == [0, 1]
+    # The labelled ages are the same ones; genders are those of fewer images.
+    assert (
+        young.history_["train_gender_loss"].iloc[0]
+        != everything.history_["train_gender_loss"].iloc[0]
+    )
 
 
 @pytest.mark.parametrize(
     "plan",
-    [np.zeros((3,), int), np.array([[99, 0], [0, 0]]), np.zeros((0, 2), int), np.ones((4, 2))],
+    [
+        np.zeros((3,), int),
+        np.array([[99, 0], [0, 0]]),
+        np.zeros((0, 2), int),
+        np.ones((4, 2)),
+    ],
 )
 def test_a_wrong_plan_is_refused(faces, plan):
     class Wrong:
@@ -272,6 +382,13 @@ def test_a_wrong_plan_is_refused(faces, plan):
 
     with pytest.raises(InvalidArgumentError, match="plan"):
         fit(faces, sampler=Wrong())
+
+
+def test_small_batches_never_hold_one_image(faces):
+    odd = faces.select(np.arange(40) < 15)
+    model = Model(tasks=faces.tasks, weights=None, image_size=32)
+    _, trainer = fit(odd, model, batch_size=2, epochs=1)
+    assert len(trainer.history_) == 1
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 9])

@@ -40,6 +40,13 @@ def main(folder: Path, rank: int) -> None:
     write_table(trainer.history_, folder / f"history-{rank}.csv")
     write_table(trainer.predict(model, faces, batch_size=4), folder / f"predictions-{rank}.csv")
 
+    normed = Model(tasks=faces.tasks, weights=None, image_size=32, dropout=0.2)
+    config = TrainConfig(epochs=2, batch_size=8, freeze_epochs=1, ema_decay=0.5)
+    trainer = Trainer(config, progress=False, cache_folder=folder / "cache")
+    trainer.fit(normed, train, valid.select(valid.table["sample_id"].iloc[:1].tolist()))
+    write_table(trainer.predict(normed, faces), folder / f"normed-{rank}.csv")
+    write_table(normed.predict(faces), folder / f"normed-alone-{rank}.csv")
+
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), int(os.environ.get("RANK", "0")))

@@ -2,5 +2,6 @@
 
 from faceattr.models.heads import HEADS, Head, register_head
 from faceattr.models.model import Model
+from faceattr.models.requests import PredictInput
 
-__all__ = ["HEADS", "Head", "Model", "register_head"]
+__all__ = ["HEADS", "Head", "Model", "PredictInput", "register_head"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -79,7 +79,9 @@ class MobileNetFeatures(nn.Module):
         return features.mean(dim=(2, 3))
 
 
-def build_backbone(backbone: str | nn.Module, weights: str | Path | None) -> BuiltBackbone:
+def build_backbone(
+    backbone: str | nn.Module, weights: str | Path | None, image_size: int
+) -> BuiltBackbone:
     """Build a backbone and load its weights.
 
     Parameters
@@ -90,11 +92,14 @@ def build_backbone(backbone: str | nn.Module, weights: str | Path | None) -> Bui
     weights : {"imagenet", None} or path
         ``"imagenet"`` downloads the published weights (or takes them from the download cache), a
         path names a safetensors file, None leaves the weights as built.
+    image_size : int
+        Side length in pixels that the backbone must take.
 
     Raises
     ------
     InvalidArgumentError
-        If the name is not known, or a module has no `num_features`.
+        If the name is not known, a module has no `num_features`, or images of this size do not
+        become vectors of that length.
     WeightsError
         If the weights cannot be had or do not fit.
     """
@@ -103,7 +108,7 @@ def build_backbone(backbone: str | nn.Module, weights: str | Path | None) -> Bui
     elif backbone == TORCHVISION_DEFAULT:
         built = _from_torchvision(download=weights == "imagenet")
     elif isinstance(backbone, str):
-        built = _from_timm(backbone, download=weights == "imagenet")
+        built = _from_timm(backbone, image_size, download=weights == "imagenet")
     else:
         raise InvalidTypeError(
             "not a backbone",
@@ -113,6 +118,7 @@ def build_backbone(backbone: str | nn.Module, weights: str | Path | None) -> Bui
         )
     if weights is not None and weights != "imagenet":
         load_backbone_weights(built.module, Path(weights))
+    _try(built, image_size)
     return built
 
 
@@ -186,7 +192,7 @@ def _from_torchvision(*, download: bool) -> BuiltBackbone:
     return BuiltBackbone(module, TORCHVISION_DEFAULT, module.num_features)
 
 
-def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
+def _from_timm(name: str, image_size: int, *, download: bool) -> BuiltBackbone:
     import timm
 
     if not timm.is_model(name):
@@ -200,7 +206,7 @@ def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            module = timm.create_model(name, pretrained=download, num_classes=0)
+            module = _create(timm.create_model, name, image_size, download)
     except (OSError, RuntimeError, ValueError) as error:
         if not download:
             raise
@@ -213,6 +219,43 @@ def _from_timm(name: str, *, download: bool) -> BuiltBackbone:
         tuple(constants.get("mean", IMAGENET_MEAN)),
         tuple(constants.get("std", IMAGENET_STD)),
     )
+
+
+def _create(
+    create_model: Callable[..., nn.Module], name: str, image_size: int, download: bool
+) -> nn.Module:
+    try:
+        # Transformers are built for one size and take another one only here.
+        return create_model(name, pretrained=download, num_classes=0, img_size=image_size)
+    except TypeError:
+        return create_model(name, pretrained=download, num_classes=0)
+
+
+def _try(built: BuiltBackbone, image_size: int) -> None:
+    """Send one image through, so that a backbone that does not fit fails here and not later."""
+    wanted = f"features of shape (1, {built.num_features}) of an image of {image_size} pixels"
+    was_training = built.module.training
+    try:
+        with torch.no_grad():
+            features = built.module.eval()(torch.zeros(1, 3, image_size, image_size))
+    except (AssertionError, RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise InvalidArgumentError(
+            "the backbone does not take such images",
+            argument="backbone",
+            expected=wanted,
+            found=f"{type(error).__name__}: {error}",
+            hint="choose another image_size or backbone",
+        ) from error
+    finally:
+        built.module.train(was_training)
+    if not isinstance(features, Tensor) or features.shape != (1, built.num_features):
+        found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise InvalidArgumentError(
+            "the backbone puts out something else than it declares",
+            argument="backbone",
+            expected=wanted,
+            found=str(found),
+        )
 
 
 def _feature_length(module: nn.Module) -> int:

@@ -70,7 +70,7 @@ class Head(nn.Module, ABC):
         return outputs
 
     def prepare(self, labels: Tensor) -> None:
-        """Take constants such as centre and scale from all training labels."""
+        """Take constants from all labels of the first training, such as centre and scale."""
 
     @abstractmethod
     def encode(self, table: pd.DataFrame) -> Tensor:
@@ -94,19 +94,24 @@ class _RegressionHead(Head):
     task: RegressionTask
     center: Tensor
     scale: Tensor
+    prepared: Tensor
 
     def __init__(self, task: Task, num_features: int, dropout: float) -> None:
         super().__init__(task, num_features, dropout)
         low, high = self.task.bounds or (-1.0, 1.0)
         self.register_buffer("center", torch.tensor((low + high) / 2))
         self.register_buffer("scale", torch.tensor((high - low) / 4))
+        self.register_buffer("prepared", torch.tensor(False))
 
     def prepare(self, labels: Tensor) -> None:
+        if bool(self.prepared):
+            return  # a trained head keeps its constants: its weights mean nothing without them
         known = labels[self.labelled(labels)].double()
         center = known.median()
         spread = (known - center).abs().mean()
         self.center.copy_(center)
         self.scale.copy_(spread if spread > 0 else torch.ones_like(spread))
+        self.prepared.fill_(True)
 
     def encode(self, table: pd.DataFrame) -> Tensor:
         return torch.from_numpy(table[self.task.name].to_numpy(dtype=np.float32, copy=True))
@@ -137,10 +142,10 @@ class LinearHead(_RegressionHead):
 
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred``, held within the task's bounds."""
-        values = outputs[:, 0].double() * self.scale.double() + self.center.double()
+        values = outputs[:, 0].cpu().double() * float(self.scale) + float(self.center)
         if self.task.bounds is not None:
             values = values.clamp(*self.task.bounds)
-        return {pred_column(self.task.name): values.cpu().numpy()}
+        return {pred_column(self.task.name): values.numpy()}
 
 
 class DistributionHead(_RegressionHead):
@@ -192,8 +197,8 @@ class DistributionHead(_RegressionHead):
 
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
-        probabilities = torch.softmax(outputs.double(), dim=1).cpu().numpy()
-        support = self.support.double().cpu().numpy()
+        probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
+        support = self.support.cpu().double().numpy()
         mean = np.clip(probabilities @ support, support[0], support[-1])
         variance = probabilities @ support**2 - mean**2
         columns: Columns = {
@@ -221,7 +226,7 @@ class _ClassificationHead(Head):
 
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred`` and a ``<task>_prob_<class>`` for every class."""
-        probabilities = self.probabilities(outputs.double()).cpu().numpy()
+        probabilities = self.probabilities(outputs.cpu().double()).numpy()
         names = np.array(self.task.classes, dtype=object)
         columns: Columns = {pred_column(self.task.name): names[probabilities.argmax(axis=1)]}
         for position, label in enumerate(self.task.classes):

@@ -94,14 +94,14 @@ class Model(nn.Module):
         self.dropout = _check_dropout(dropout)
         self.image_size = check_integer(image_size, "image_size", low=16, high=1024)
         self.head_kinds = _check_heads(heads, self.tasks)
-        seed = check_integer(seed, "seed", low=0)
+        seed = check_integer(seed, "seed", low=0, high=2**63 - 2)
         if isinstance(backbone, nn.Module) and weights == "imagenet":
             weights = None
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            built = build_backbone(backbone, weights)
+            torch.default_generator.manual_seed(seed)
+            built = build_backbone(backbone, weights, self.image_size)
             # A seed of their own, so that heads do not depend on how many numbers a backbone draws.
-            torch.manual_seed(seed + 1)
+            torch.default_generator.manual_seed(seed + 1)
             self.heads = nn.ModuleDict(
                 {
                     name: build_head(self.head_kinds[name], task, built.num_features, self.dropout)
@@ -118,7 +118,7 @@ class Model(nn.Module):
             "std", 255 * torch.tensor(built.std).view(1, 3, 1, 1), persistent=False
         )
         self.info: dict[str, Any] = {}
-        self._backbone_frozen = False
+        self._frozen: list[nn.Parameter] | None = None
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -158,15 +158,27 @@ class Model(nn.Module):
         return head
 
     def freeze_backbone(self, frozen: bool = True) -> Self:
-        """Hold the backbone's weights and batch-norm statistics fixed, or let them go."""
-        self._backbone_frozen = frozen
-        self.backbone.requires_grad_(not frozen)
+        """Hold the backbone's weights and batch-norm statistics fixed, or let them go again.
+
+        Weights that were fixed before stay so.
+        """
+        if frozen and self._frozen is None:
+            self._frozen = [p for p in self.backbone.parameters() if p.requires_grad]
+        for parameter in self._frozen or []:
+            parameter.requires_grad_(not frozen)
+        if not frozen:
+            self._frozen = None
         return self.train(self.training)
+
+    @property
+    def backbone_frozen(self) -> bool:
+        """Whether `freeze_backbone` holds the backbone."""
+        return self._frozen is not None
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode; a frozen backbone stays in evaluation mode."""
         super().train(mode)
-        if self._backbone_frozen:
+        if self.backbone_frozen:
             self.backbone.eval()
         return self
 
@@ -213,11 +225,13 @@ class Model(nn.Module):
         return save_model(self, folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, backbone: nn.Module | None = None) -> Model:
-        """Load what `save_pretrained` wrote; see `load_model`."""
+    def from_pretrained(
+        cls, name_or_folder: str | Path, *, backbone: nn.Module | None = None
+    ) -> Model:
+        """Load what `save_pretrained` wrote into a folder; see `load_model`."""
         from faceattr.models.pretrained import load_model
 
-        return load_model(folder, backbone=backbone)
+        return load_model(name_or_folder, backbone=backbone)
 
 
 def _check_tasks(tasks: TaskSet | Task | list[Task] | None) -> TaskSet:

@@ -14,13 +14,20 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from faceattr._validation import check_integer
+from faceattr.exceptions import TableError
 from faceattr.images import UInt8Image
 from faceattr.models.requests import PredictInput, gather_requests, read_batches
 
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
-__all__ = ["images_to_tensor", "outputs_to_columns", "predict", "predictions_table"]
+__all__ = [
+    "concatenate_outputs",
+    "images_to_tensor",
+    "outputs_to_columns",
+    "predict",
+    "predictions_table",
+]
 
 
 def predict(
@@ -73,6 +80,7 @@ def predictions_table(
     pandas.DataFrame of n rows
     """
     columns = outputs_to_columns(model, outputs)
+    _check_free([*columns, "error"], table)
     filled = {name: _at(values, positions, len(table)) for name, values in columns.items()}
     reasons = pd.Series([errors.get(row, "") for row in range(len(table))], dtype="str")
     known = table.reset_index(drop=True)
@@ -85,14 +93,20 @@ def outputs_to_columns(
     model: Model, outputs: Iterable[dict[str, Tensor]]
 ) -> dict[str, npt.NDArray[Any]]:
     """Turn raw outputs, batch by batch, into columns."""
-    batches = list(outputs)
     columns: dict[str, npt.NDArray[Any]] = {}
-    for name in model.tasks:
-        head = model.head(name)
-        size = head.output_size(head.task)
-        parts = [batch[name] for batch in batches] or [torch.empty(0, size)]
-        columns.update(head.columns(torch.cat(parts).to(next(head.parameters()).device)))
+    for name, values in concatenate_outputs(model, outputs).items():
+        columns.update(model.head(name).columns(values))
     return columns
+
+
+def concatenate_outputs(model: Model, outputs: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Put raw outputs of batches together; tensors of no rows where there is no batch."""
+    batches = list(outputs)
+    empty = {
+        name: torch.empty(0, model.head(name).output_size(task))
+        for name, task in model.tasks.items()
+    }
+    return {name: torch.cat([batch[name] for batch in batches] or [empty[name]]) for name in empty}
 
 
 def images_to_tensor(images: UInt8Image, device: torch.device | None = None) -> Tensor:
@@ -117,6 +131,16 @@ def evaluation_mode(model: Model) -> Iterator[None]:
         yield
     finally:
         model.train(was_training)
+
+
+def _check_free(names: Iterable[str], table: pd.DataFrame) -> None:
+    taken = [name for name in names if name in table]
+    if taken:
+        raise TableError(
+            "columns of the data set have the names of predictions",
+            rows=taken,
+            hint="rename these columns of the data set",
+        )
 
 
 def _at(values: npt.NDArray[Any], positions: npt.NDArray[np.int64], n: int) -> pd.Series:

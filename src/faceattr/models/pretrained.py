@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from faceattr._validation import check_output_folder
-from faceattr.exceptions import FaceAttrError, ModelFileError, OutputError
+from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
 from faceattr.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -44,17 +44,18 @@ def save_model(model: Model, folder: str | Path) -> Path:
     """Write ``model.safetensors`` and ``config.json`` into a folder.
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
-    are expected to follow, versions, and what ``model.info`` tells (training data, licence,
-    configuration). Each file is written under another name first, so it is whole or absent.
+    are expected to follow, versions, and what ``model.info`` tells: ``training_data``, ``licence``
+    (null where not told) and the configuration of the training. Each file is written under
+    another name first, so it is whole or absent.
 
     Raises
     ------
     OutputError
         If the folder cannot be written to.
     """
+    config = _to_json(_describe(model))
     path = check_output_folder(folder, "folder")
     state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
-    config = json.dumps(_describe(model), indent=2, ensure_ascii=False)
     _write(path / WEIGHTS_NAME, lambda target: save_file(state, target))
     _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
     return path
@@ -102,8 +103,22 @@ def _describe(model: Model) -> dict[str, Any]:
         "color": "RGB",
         "crop_template": CROP_TEMPLATE,
         "versions": {name: _version(name) for name in _VERSIONS},
+        "training_data": model.info.get("training_data"),
+        "licence": model.info.get("licence"),
         "info": model.info,
     }
+
+
+def _to_json(description: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(description, indent=2, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(
+            "holds something that JSON cannot",
+            argument="model.info",
+            expected="text, numbers, lists and dicts with text as keys",
+            found=str(error),
+        ) from error
 
 
 def _version(name: str) -> str:

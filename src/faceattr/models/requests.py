@@ -35,7 +35,7 @@ class ImageTable(Protocol):
         ...
 
 
-PredictInput: TypeAlias = ImageTable | ImageSource | Sequence[ImageSource]
+PredictInput: TypeAlias = ImageTable | ImageSource | Sequence[ImageSource] | pd.Series | pd.Index
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,15 @@ def gather_requests(inputs: PredictInput) -> Requests:
         return Requests(inputs.table.reset_index(drop=True), inputs.read)
     if isinstance(inputs, str | Path) and Path(inputs).is_dir():
         return _from_folder(Path(inputs))
-    if isinstance(inputs, np.ndarray) and inputs.ndim == 4:
-        return _from_items(list(inputs))
-    if isinstance(inputs, str | Path | bytes | bytearray | np.ndarray | Image.Image):
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST":
+        # Arrays of a wrong kind are a mistake in the call, so they fail at once.
+        return _from_items(
+            [read_image(image) for image in (inputs if inputs.ndim == 4 else [inputs])]
+        )
+    if isinstance(inputs, str | Path | bytes | bytearray | Image.Image):
         return _from_items([inputs])
-    if isinstance(inputs, list | tuple):
-        return _from_items(inputs)
+    if isinstance(inputs, list | tuple | pd.Series | pd.Index | np.ndarray):
+        return _from_items(list(inputs))
     raise InvalidTypeError(
         "cannot be predicted",
         argument="inputs",
@@ -113,8 +116,8 @@ def read_batches(requests: Requests, size: int, batch_size: int) -> Iterator[Rea
     def read(position: int) -> UInt8Image | str:
         try:
             return resize_image(requests.read(position), size)
-        except ImageReadError as error:
-            return error.problem
+        except (ImageReadError, InvalidTypeError) as error:
+            return error.problem if error.found is None else f"{error.problem} ({error.found})"
 
     with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
         pending: list[tuple[range, list[Future[UInt8Image | str]]]] = []

@@ -1,7 +1,8 @@
 """Training: configuration, loop, trainer."""
 
 from faceattr.training.augment import AugmentPolicy, register_policy
+from faceattr.training.batches import Sampler
 from faceattr.training.config import TrainConfig
 from faceattr.training.trainer import Trainer
 
-__all__ = ["AugmentPolicy", "TrainConfig", "Trainer", "register_policy"]
+__all__ = ["AugmentPolicy", "Sampler", "TrainConfig", "Trainer", "register_policy"]

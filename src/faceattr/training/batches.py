@@ -91,7 +91,9 @@ class Batches:
 
     def steps(self, n: int) -> int:
         """Return into how many steps `n` places are dealt."""
-        return max(round(n / self.batch_size), 1)
+        # Batch norm needs two images at least in every process.
+        most = n // (2 * self.world_size)
+        return max(min(round(n / self.batch_size), most), 1)
 
     def epoch(self, plan: Plan, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch; the next one is read while one is used."""

@@ -14,7 +14,7 @@ from faceattr.tasks import ClassificationTask, RegressionTask
 from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
 
-__all__ = ["check_fit", "check_plan"]
+__all__ = ["check_fit", "check_plan", "check_share"]
 
 
 def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: TrainConfig) -> None:
@@ -26,7 +26,8 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
         With what does not fit, and how to mend it.
     """
     _check_types(model, train, valid)
-    _check_enough(train, valid)
+    check_share(train, 1)
+    _check_apart(train, valid)
     for name, task in model.tasks.items():
         _check_task(model, train, name, "train")
         if valid is not None:
@@ -37,8 +38,19 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
     _check_monitor(model, valid, config)
 
 
-def check_plan(plan: Plan, n: int) -> None:
-    """Check that a sampler's plan is int64 ``(M, 2)`` with indices below `n`."""
+def check_share(train: Dataset, world_size: int) -> None:
+    """Check that every process gets at least two images."""
+    if len(train) < 2 * world_size:
+        raise DataError(
+            "too few images to train on",
+            argument="train",
+            expected=f"at least {2 * world_size}, two for each of {world_size} processes",
+            found=str(len(train)),
+        )
+
+
+def check_plan(plan: Plan, n: int) -> Plan:
+    """Return a sampler's plan, int64 ``(M, 2)`` with indices below `n`."""
     array = np.asarray(plan)
     fits = array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind == "i" and len(array) >= 2
     if not fits or array[:, 0].min() < 0 or array[:, 0].max() >= n:
@@ -48,6 +60,7 @@ def check_plan(plan: Plan, n: int) -> None:
             expected=f"an int64 array (M, 2) of image index (below {n}) and repeat, M at least 2",
             found=f"{array.dtype} of shape {array.shape}",
         )
+    return array.astype(np.int64)
 
 
 def _check_types(model: Model, train: Dataset, valid: Dataset | None) -> None:
@@ -69,14 +82,7 @@ def _check_types(model: Model, train: Dataset, valid: Dataset | None) -> None:
             )
 
 
-def _check_enough(train: Dataset, valid: Dataset | None) -> None:
-    if len(train) < 2:
-        raise DataError(
-            "too few images to train on",
-            argument="train",
-            expected="2 or more",
-            found=str(len(train)),
-        )
+def _check_apart(train: Dataset, valid: Dataset | None) -> None:
     if valid is None:
         return
     if len(valid) == 0:
@@ -153,25 +159,25 @@ def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> 
             found="None",
             hint="pass valid=, or choose another setting",
         )
-    if config.monitor == "loss":
-        return
-    task, metric = config.monitor.split("/")
-    if task not in model.tasks:
+    if config.monitor != "loss":
+        _check_metric(model, config.monitor)
+
+
+def _check_metric(model: Model, monitor: str) -> None:
+    name, metric = monitor.split("/")
+    if name not in model.tasks:
         raise InvalidArgumentError(
             "names a task that the model does not have",
             argument="monitor",
             expected=f"'loss' or one of {list(model.tasks)} and a metric, such as 'age/mae'",
-            found=repr(config.monitor),
+            found=repr(monitor),
         )
-    metrics = (
-        REGRESSION_METRICS
-        if isinstance(model.tasks[task], RegressionTask)
-        else CLASSIFICATION_METRICS
-    )
+    numbers = isinstance(model.tasks[name], RegressionTask)
+    metrics = REGRESSION_METRICS if numbers else CLASSIFICATION_METRICS
     if metrics.get(metric, argument="monitor").better is None:
         raise InvalidArgumentError(
             "neither more nor less of this metric is better",
             argument="monitor",
             expected="such as 'age/mae' or 'gender/accuracy'",
-            found=repr(config.monitor),
+            found=repr(monitor),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from faceattr._validation import check_choice, check_integer, check_number
@@ -130,7 +130,7 @@ class TrainConfig:
         check_choice(self.restore, "restore", RESTORE)
         self._check_monitor()
         check_choice(self.mixed_precision, "mixed_precision", ("no", "bf16", "fp16"))
-        check_integer(self.seed, "seed", low=0)
+        check_integer(self.seed, "seed", low=0, high=2**63 - 1)
         if self.restore == "ema" and self.ema_decay == 0:
             raise InvalidArgumentError(
                 "there is no average to restore",
@@ -185,7 +185,7 @@ class TrainConfig:
             augment="study",
             restore="last",
         )
-        return replace(study, **changes)
+        return cls.from_dict({**study.to_dict(), **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON types."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import gather_object
+from accelerate.utils import DistributedDataParallelKwargs, broadcast, gather_object
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -23,8 +23,10 @@ class Engine:
 
     Parameters
     ----------
-    mixed_precision : {"no", "bf16", "fp16"}
-        Precision of the forward pass.
+    mixed_precision : {"no", "bf16", "fp16"}, default "no"
+        Precision of the forward pass in training.
+    parts_rest : bool, default False
+        Whether some weights will get no gradient in some steps.
 
     Attributes
     ----------
@@ -33,10 +35,11 @@ class Engine:
     device : torch.device
     """
 
-    def __init__(self, mixed_precision: str = "no") -> None:
+    def __init__(self, mixed_precision: str = "no", *, parts_rest: bool = False) -> None:
         # accelerate keeps the first precision for the life of the process unless told to forget it.
         AcceleratorState._reset_state(reset_partial_state=False)
-        self._accelerator = Accelerator(mixed_precision=mixed_precision)
+        wrapping = DistributedDataParallelKwargs(find_unused_parameters=parts_rest)
+        self._accelerator = Accelerator(mixed_precision=mixed_precision, kwargs_handlers=[wrapping])
         self.rank: int = self._accelerator.process_index
         self.world_size: int = self._accelerator.num_processes
         self.device: torch.device = self._accelerator.device
@@ -72,8 +75,24 @@ class Engine:
         gathered: list[T] = gather_object([item])
         return gathered
 
-    def finish(self) -> None:
-        """Let go of the model and optimiser; processes stay joined for the next training."""
+    def all_finite(self, value: Tensor) -> bool:
+        """Tell whether a number is finite in every process, so that all stop or none."""
+        finite = torch.isfinite(value.detach()).all()
+        if self.world_size > 1:
+            finite = self._accelerator.reduce(finite.float(), reduction="sum") >= self.world_size
+        return bool(finite)
+
+    def agree(self, *models: nn.Module) -> None:
+        """Give every process the first one's buffers: batch norm sees another share in each."""
+        if self.world_size == 1:
+            return
+        for model in models:
+            for buffer in model.buffers():
+                buffer.copy_(broadcast(buffer.clone()))
+
+    def finish(self, model: nn.Module) -> None:
+        """Give the model back as it came; processes stay joined for the next training."""
+        self._accelerator.unwrap_model(model, keep_fp32_wrapper=False)
         self._accelerator.free_memory()
 
 

@@ -27,6 +27,7 @@ def predict_in_shares(
         If the processes together did not return every row exactly once.
     """
     model = model.to(engine.device)
+    engine.agree(model)
     own = np.arange(len(dataset))[engine.rank :: engine.world_size]
     show = progress and engine.is_main
     part = predict(model, _Share(dataset, own), batch_size=batch_size, progress=show)

@@ -19,7 +19,13 @@ from faceattr.training.checks import check_plan
 from faceattr.training.config import TrainConfig
 from faceattr.training.ema import WeightAverage
 from faceattr.training.engine import Engine
-from faceattr.training.losses import decayed_parameters, l1_norm, task_losses, weighted_sum
+from faceattr.training.losses import (
+    RunningLosses,
+    decayed_parameters,
+    l1_norm,
+    task_losses,
+    weighted_sum,
+)
 from faceattr.training.randomness import epoch_seed
 from faceattr.training.schedule import learning_rate
 from faceattr.training.validation import Validation, Validator
@@ -57,10 +63,12 @@ class Run:
 
     def __post_init__(self) -> None:
         decay = self.config.ema_decay
+        self._was_frozen = self.model.backbone_frozen
         self._weights = decayed_parameters(self.model)
-        optimizer = self._optimizer()
-        self._network, self._optimizer_ = self.engine.prepare(self.model, optimizer)
+        self.model.to(self.engine.device)
+        # Before the model is wrapped: the average is always evaluated in full precision.
         self._average = WeightAverage(self.model, decay) if decay else None
+        self._network, self._optimizer_ = self.engine.prepare(self.model, self._optimizer())
         self._best: dict[str, Tensor] | None = None
         self._step = 0
 
@@ -75,7 +83,8 @@ class Run:
             self.model.load_state_dict(self._best)
         elif self.config.restore == "ema" and self._average is not None:
             self.model.load_state_dict(self._average.model.state_dict())
-        self.model.freeze_backbone(False).eval()
+        self.engine.agree(self.model)
+        self.model.freeze_backbone(self._was_frozen).eval()
 
     def _optimizer(self) -> torch.optim.Optimizer:
         heavy = {id(parameter) for parameter in self._weights}
@@ -90,26 +99,23 @@ class Run:
         n = len(self.train)
         if self.sampler is None:
             return shuffled_plan(n, self.config.seed, epoch)
-        plan = self.sampler.plan(epoch)
-        check_plan(plan, n)
-        return plan
+        return check_plan(self.sampler.plan(epoch), n)
 
     def _epoch(self, epoch: int, plan: Plan) -> None:
         started = time.perf_counter()
-        self.model.freeze_backbone(epoch < self.config.freeze_epochs).train()
-        sums: dict[str, Tensor] = {}
+        frozen = self._was_frozen or epoch < self.config.freeze_epochs
+        self.model.freeze_backbone(frozen).train()
         steps = self.batches.steps(len(plan))
+        losses = RunningLosses(self.config.loss_weights)
         lr = self.config.lr
         with self._bar(epoch, len(plan)) as bar:
             for batch in self.batches.epoch(plan, epoch):
                 lr = learning_rate(self.config, self._step, steps, self.scores)
-                losses = self._train_step(batch, lr)
-                for name, loss in losses.items():
-                    sums[name] = sums.get(name, torch.zeros_like(loss)) + loss
+                losses.add(self._train_step(batch, lr), batch.counts)
                 self._step += 1
-                self._show(bar, sums, lr, len(batch.indices))
+                self._show(bar, losses, lr, len(batch.indices))
         trained = time.perf_counter() - started
-        row = {"epoch": float(epoch + 1), "lr": lr, **self._means(sums, steps)}
+        row = {"epoch": float(epoch + 1), "lr": lr, **losses.means(self.engine.gather)}
         row |= {"images_per_second": len(plan) / trained}
         row |= self._validate()
         row["seconds"] = time.perf_counter() - started
@@ -134,7 +140,7 @@ class Run:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _check_finite(self, total: Tensor, losses: dict[str, Tensor], batch: Batch) -> None:
-        if bool(torch.isfinite(total)):
+        if self.engine.all_finite(total):
             return
         bad = [name for name, loss in losses.items() if not bool(torch.isfinite(loss))]
         raise TrainingError(
@@ -147,18 +153,23 @@ class Run:
         if self.validator is None:
             return {}
         seen = self.model if self._average is None else self._average.model
+        self.engine.agree(self.model, seen)
         found: Validation = self.validator.run(seen)
+        self._check_score(found)
         if self.config.restore == "best" and found.score < min(self.scores, default=np.inf):
             self._best = {key: value.detach().clone() for key, value in seen.state_dict().items()}
         self.scores.append(found.score)
         return found.figures
 
-    def _means(self, sums: dict[str, Tensor], steps: int) -> dict[str, float]:
-        shares = self.engine.gather({name: float(value) / steps for name, value in sums.items()})
-        means = {name: sum(share[name] for share in shares) for name in sums}
-        weights = self.config.loss_weights
-        total = sum(weights.get(name, 1.0) * value for name, value in means.items())
-        return {"train_loss": total} | {f"train_{name}_loss": v for name, v in means.items()}
+    def _check_score(self, found: Validation) -> None:
+        needed = self.config.restore == "best" or self.config.schedule == "plateau"
+        if needed and not np.isfinite(found.score):
+            raise TrainingError(
+                "what is monitored is no number on the validation part",
+                argument="monitor",
+                found=f"{self.config.monitor!r} = {found.score}",
+                hint="monitor another metric, or validate on images of all classes",
+            )
 
     def _bar(self, epoch: int, n: int) -> tqdm[Any]:
         return tqdm(
@@ -169,11 +180,11 @@ class Run:
             disable=not (self.progress and self.engine.is_main),
         )
 
-    def _show(self, bar: tqdm[Any], sums: dict[str, Tensor], lr: float, n: int) -> None:
+    def _show(self, bar: tqdm[Any], losses: RunningLosses, lr: float, n: int) -> None:
         if bar.disable:
             return
-        done = bar.n + n * self.engine.world_size
-        steps = max(done / self.config.batch_size, 1)
-        loss = sum(float(value) for value in sums.values()) * self.engine.world_size / steps
+        # The bar knows this process's share alone, which stands for the others'.
+        share = n * self.engine.world_size
+        loss = losses.total() * self.engine.world_size
         bar.set_postfix(loss=f"{loss:.3f}", lr=f"{lr:.1e}", refresh=False)
-        bar.update(min(n * self.engine.world_size, (bar.total or done) - bar.n))
+        bar.update(min(share, bar.total - bar.n))

@@ -13,7 +13,7 @@ from faceattr.exceptions import InvalidTypeError
 from faceattr.models import Model
 from faceattr.training.augment import POLICIES
 from faceattr.training.batches import Batches, Sampler
-from faceattr.training.checks import check_fit
+from faceattr.training.checks import check_fit, check_share
 from faceattr.training.config import TrainConfig
 from faceattr.training.engine import Engine
 from faceattr.training.gathering import predict_in_shares
@@ -109,7 +109,8 @@ class Trainer:
         config = self._config()
         check_fit(model, train, valid, config)
         started = time.perf_counter()
-        engine = Engine(config.mixed_precision)
+        engine = Engine(config.mixed_precision, parts_rest=config.freeze_epochs > 0)
+        check_share(train, engine.world_size)
         run = Run(
             model=model,
             train=train,
@@ -123,7 +124,7 @@ class Trainer:
         try:
             run.run()
         finally:
-            engine.finish()
+            engine.finish(model)
         self.history_ = pd.DataFrame(run.history).astype({"epoch": "int64"})
         model.info["training"] = {
             "config": config.to_dict(),

@@ -12,7 +12,12 @@ from torch import Tensor
 from faceattr.data.cache import CachedImages
 from faceattr.evaluation import BinnedEvaluator, higher_is_better
 from faceattr.models import Model
-from faceattr.models.predict import evaluation_mode, forward, predictions_table
+from faceattr.models.predict import (
+    concatenate_outputs,
+    evaluation_mode,
+    forward,
+    predictions_table,
+)
 from faceattr.tasks import RegressionTask
 from faceattr.training.config import TrainConfig
 from faceattr.training.engine import Engine
@@ -84,7 +89,7 @@ class Validator:
         chunks = np.array_split(own, max(round(len(own) / self.config.batch_size), 1))
         with evaluation_mode(model):
             batches = [forward(model, self.images.take(chunk)) for chunk in chunks if len(chunk)]
-        local = {name: torch.cat([batch[name] for batch in batches]) for name in model.tasks}
+        local = concatenate_outputs(model, batches)
         gathered = self.engine.gather((own, local))
         order = np.argsort(np.concatenate([positions for positions, _ in gathered]))
         return {

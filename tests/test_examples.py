@@ -1,0 +1,55 @@
+"""The scripts of examples/ run to their end, on little data."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from faceattr import Dataset
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def load(name, monkeypatch):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_quickstart(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load("quickstart", monkeypatch).main(images=120, epochs=1)
+    written = {path.name for path in (tmp_path / "quickstart-output").iterdir()}
+    assert {"model", "predictions.csv", "metrics.csv", "evaluation.png", "gallery.png"} <= written
+    assert "always guessing the median age" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("recipe", ["default", "study"])
+def test_train_utkface(recipe, tmp_path, monkeypatch):
+    faces = Dataset.synthetic(60, size=64)
+    data = tmp_path / "UTKFace"
+    data.mkdir()
+    for position, row in enumerate(faces.table.itertuples()):
+        gender = int(row.gender == "female")
+        name = f"{row.age:.0f}_{gender}_0_2017{position:013d}.jpg.chip.jpg"
+        cv2.imwrite(str(data / name), faces.read(position)[:, :, ::-1])
+    (data / "no_name.jpg").write_bytes(b"")
+    example = load("train_utkface", monkeypatch)
+    monkeypatch.setattr(example, "SIDE", 32)
+    options = ["--data", data, "--weights", "none", "--recipe", recipe, "--epochs", 1]
+    options += ["--out", tmp_path / "results", "--work", tmp_path / "work"]
+    arguments = example.parse_arguments([str(option) for option in options])
+    arguments.weights = None
+    monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
+    example.main()
+    page = (tmp_path / "results" / f"utkface-{recipe}-seed0.md").read_text(encoding="utf-8")
+    assert "Of 61 files" in page
+    assert "## Gender by age group" in page
+    assert (tmp_path / "work" / recipe / "model.safetensors").is_file()
+    assert (tmp_path / "results" / "utkface-split-seed0.csv").is_file()
