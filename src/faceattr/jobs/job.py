@@ -193,7 +193,7 @@ def _with_nothing(section: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 DEMO = TrainingJob(
     data=DataSection(kind="synthetic", n=2500, seed=0, size=64),
     model=ModelSection(weights=None, image_size=64),
-    train={"epochs": 10, "batch_size": 32, "lr": 0.004, "augment": "light"},
+    train={"epochs": 12, "batch_size": 32, "lr": 0.004, "augment": "light"},
     evaluate=EvaluateSection(n_boot=500),
     output="faceattr-demo",
 )
