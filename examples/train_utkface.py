@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from faceattr import (
     BinnedEvaluator,
@@ -36,6 +37,7 @@ RECIPES: dict[str, tuple[Callable[..., TrainConfig], dict[str, str] | None]] = {
     "default": (TrainConfig, None),
 }
 AGE_METRICS = ["mae", "rmse", "r2", "mape", "bias", "within_5"]
+COUNTS = ["support", "n_missing_label", "n_failed"]
 PACKAGES = ["torch", "torchvision", "numpy"]
 GENDER_METRICS = ["accuracy", "f1", "roc_auc", "log_loss"]
 
@@ -121,8 +123,8 @@ def keep_results(
     parts = [
         heading(arguments, name),
         description(arguments, faces, split, evaluation, history),
-        f"## Gender, overall\n\n{to_markdown(evaluation.overall('gender'), digits=4)}",
-        f"## Age, overall\n\n{to_markdown(evaluation.overall('age'), digits=3)}",
+        f"## Gender, overall\n\n{to_markdown(overall(evaluation, 'gender'), digits=4)}",
+        f"## Age, overall\n\n{to_markdown(overall(evaluation, 'age'), digits=3)}",
         f"## Gender by age group\n\n{to_markdown(by_age(evaluation, 'gender', GENDER_METRICS))}",
         f"## Age by age group\n\n{to_markdown(by_age(evaluation, 'age', AGE_METRICS), digits=2)}",
         f"## Configuration\n\n{to_markdown(settings(arguments))}",
@@ -160,7 +162,8 @@ def description(
 ([split](utkface-split-seed{arguments.seed}.csv)). One forward pass an image, {failed} images
 without a prediction. Intervals are 95 % of {RESAMPLES:,} bootstrap resamples of the test images;
 they do not cover the chance of training. Training took {history["seconds"].sum() / 60:.0f} minutes
-({history["images_per_second"].median():.0f} images a second in the median epoch).
+on {torch.get_num_threads()} thread(s) ({history["images_per_second"].median():.0f} images a second
+in the median epoch).
 Versions: {versions}.
 """
 
@@ -173,10 +176,16 @@ def settings(arguments: argparse.Namespace) -> pd.DataFrame:
     return pd.DataFrame({"value": chosen})
 
 
+def overall(evaluation: Evaluation, task: str) -> pd.DataFrame:
+    table = evaluation.overall(task).astype(object)
+    counts = [name for name in COUNTS if name in table.index]
+    table.loc[counts] = table.loc[counts].map(lambda count: "" if pd.isna(count) else int(count))
+    return table
+
+
 def by_age(evaluation: Evaluation, task: str, metrics: list[str]) -> pd.DataFrame:
     table = evaluation.by("age", task=task, metrics=metrics)
-    empty = ["n_missing_label", "n_failed"]
-    dropped = [column for column in empty if not table[column].any()]
+    dropped = [column for column in COUNTS if column in table and not table[column].any()]
     return with_intervals(table.drop(columns=dropped), metrics)
 
 

@@ -49,7 +49,7 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
     example.main()
     page = (tmp_path / "results" / f"utkface-{recipe}-seed0.md").read_text(encoding="utf-8")
-    assert "Of 61 files" in page
+    assert "61 files 1 are left out" in page
     assert "## Gender by age group" in page
     assert (tmp_path / "work" / recipe / "model.safetensors").is_file()
     assert (tmp_path / "results" / "utkface-split-seed0.csv").is_file()
