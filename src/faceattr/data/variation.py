@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from faceattr._hashing import GOLDEN, mix, to_unit
+
 __all__ = [
     "LOOK_STREAM",
     "NOISE_STREAM",
@@ -33,7 +35,6 @@ LOOK_STREAM, VARIATION_STREAM, NOISE_STREAM = 1, 2, 3
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Indices: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SUMMANDS = 4
 
 # Errors with which each cue shows age and gender, and plain differences between people: about
@@ -64,11 +65,11 @@ _UNIFORMS = (
 
 def uniforms(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats:
     """Return uniform numbers in [0, 1), float64 of shape (len(indices), channels)."""
-    start = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.uint64(stream))
-    rows = _mix(np.asarray(indices, dtype=np.uint64) ^ start)
-    counter = np.arange(1, channels + 1, dtype=np.uint64) * _GOLDEN
-    bits = _mix(rows[:, None] + counter)
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    start = mix(mix(np.array([seed], dtype=np.uint64)) + np.uint64(stream))
+    rows = mix(np.asarray(indices, dtype=np.uint64) ^ start)
+    counter = np.arange(1, channels + 1, dtype=np.uint64) * GOLDEN
+    bits = mix(rows[:, None] + counter)
+    return to_unit(bits)
 
 
 def normals(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats:
@@ -80,8 +81,8 @@ def normals(stream: int, seed: int, indices: _Indices, channels: int) -> _Floats
 
 def random_bytes(start: float, count: int) -> npt.NDArray[np.uint8]:
     """Return `count` random bytes that depend on `start`, a number from 0 to 1."""
-    counter = np.arange((count + 7) // 8, dtype=np.uint64) * _GOLDEN
-    words = _mix(counter + np.uint64(round(start * 2**53)))
+    counter = np.arange((count + 7) // 8, dtype=np.uint64) * GOLDEN
+    words = mix(counter + np.uint64(round(start * 2**53)))
     return words.astype("<u8").view(np.uint8)[:count]
 
 
@@ -91,10 +92,3 @@ def variation(seed: int, index: int) -> Variation:
     flats = uniforms(VARIATION_STREAM + 7, seed, [index], len(_UNIFORMS))[0].tolist()
     names = (*_NORMALS, *_UNIFORMS)
     return MappingProxyType(dict(zip(names, (*bells, *flats), strict=True)))
-
-
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    mixed = values + _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
