@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
+
 from faceattr import BinnedEvaluator, Dataset, Model, TrainConfig, Trainer
 from faceattr.report.figures import gallery, plot_history
 from faceattr.tables import write_table
@@ -19,6 +21,7 @@ OUTPUT = Path("quickstart-output")
 
 def main(images: int = 2500, epochs: int = 12) -> None:
     OUTPUT.mkdir(exist_ok=True)
+    torch.set_num_threads(1)  # several only wait for each other on so small a network
     os.environ.setdefault("FACEATTR_CACHE", str(OUTPUT / "cache"))
 
     faces = Dataset.synthetic(images, seed=0, size=64)

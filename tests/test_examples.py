@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from faceattr import Dataset
 
@@ -24,6 +25,7 @@ def load(name, monkeypatch):
 
 def test_quickstart(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     load("quickstart", monkeypatch).main(images=120, epochs=1)
     written = {path.name for path in (tmp_path / "quickstart-output").iterdir()}
     assert {"model", "predictions.csv", "metrics.csv", "evaluation.png", "gallery.png"} <= written

@@ -161,3 +161,24 @@ class TestTasksFromPredictions:
     def test_a_name_that_cannot_be_a_task(self) -> None:
         with pytest.raises(FaceAttrError):
             tasks_from_predictions(pd.DataFrame({"skin tone": [1], "skin tone_pred": [1]}))
+
+
+def test_a_misspelt_prediction_is_told(caplog):
+    table = pd.DataFrame(
+        {
+            "age": [1.0],
+            "age_pred": [2.0],
+            "gender": ["m"],
+            "gendr_pred": ["f"],
+            "hat_prob_yes": [1.0],
+        }
+    )
+    with caplog.at_level("WARNING", logger="faceattr"):
+        assert list(tasks_from_predictions(table)) == ["age"]
+    assert "gendr_pred, hat_prob_..." in caplog.text
+
+
+def test_complete_tables_are_taken_without_a_warning(caplog):
+    table = pd.DataFrame({"age": [1.0], "age_pred": [2.0], "smile": ["no"]})
+    tasks_from_predictions(table)
+    assert not caplog.records

@@ -308,3 +308,17 @@ def test_find_images_goes_into_folders_with_an_ending_and_follows_links(tmp_path
 def test_find_images_passes_over_no_folder_in_silence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="folder cannot be read"):
         find_images(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("array", "hint"),
+    [
+        (np.zeros((3, 8, 8), np.uint8), "transpose"),
+        (np.zeros((8, 8, 4), np.uint8), "RGBA"),
+        (np.zeros((8, 8, 3)), "255"),
+    ],
+)
+def test_an_array_of_another_form_is_told_how_to_mend_it(array, hint):
+    with pytest.raises(InvalidTypeError) as caught:
+        read_image(array)
+    assert hint in caught.value.hint

@@ -193,10 +193,18 @@ def _from_array(array: npt.NDArray[Any]) -> UInt8Image:
             argument="source",
             expected="uint8 of shape (H, W, 3) in RGB, or (H, W)",
             found=f"{array.dtype} of shape {array.shape}",
-            hint="for floats in 0-1: (image * 255).round().astype('uint8')",
+            hint=_array_hint(array),
         )
     image = np.repeat(array[:, :, None], 3, axis=2) if gray else array
     return np.ascontiguousarray(image, dtype=np.uint8)
+
+
+def _array_hint(array: npt.NDArray[Any]) -> str:
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+        return "for channels first: image.transpose(1, 2, 0)"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "for RGBA: image[:, :, :3], or PIL.Image.fromarray(image)"
+    return "for floats in 0-1: (image * 255).round().astype('uint8')"
 
 
 def _decode(data: bytes, name: str, max_pixels: int) -> UInt8Image:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from faceattr.exceptions import InvalidTypeError, TableError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+
+_log = logging.getLogger(__name__)
 
 __all__ = [
     "check_ids",
@@ -129,7 +132,8 @@ def _check_text(ids: pd.Series, argument: str) -> None:
 def tasks_from_predictions(table: pd.DataFrame) -> TaskSet:
     """Tell from its columns which tasks a predictions table is about.
 
-    A column ``<x>`` with a column ``<x>_pred`` is a task. It is one of classes where columns
+    A column ``<x>`` with a column ``<x>_pred`` is a task; a log warning names predictions without
+    their ``<x>``. It is one of classes where columns
     ``<x>_prob_<class>`` exist (their order is the classes' order; a single one stands for the last
     of two classes) or where either column holds text or booleans (classes are the labels that
     occur, sorted); else it is a number. Classes written as
@@ -163,7 +167,25 @@ def tasks_from_predictions(table: pd.DataFrame) -> TaskSet:
             found=f"the columns {names}",
             hint="predictions.rename(columns={'true_age': 'age', 'predicted_age': 'age_pred'})",
         )
+    _tell_lone_columns(names, found)
     return TaskSet([_infer_task(table, name) for name in found])
+
+
+def _tell_lone_columns(names: Sequence[str], found: Sequence[str]) -> None:
+    """Warn of predictions that have no truth beside them: a misspelt name would hide a task."""
+    wanted = {pred_column(name) for name in found}
+    lone = [name for name in names if name.endswith("_pred") and name not in wanted]
+    hints = {name.partition("_prob_")[0] for name in names if "_prob_" in name}
+    lone += [
+        f"{name}_prob_..." for name in sorted(hints - set(found)) if f"{name}_pred" not in lone
+    ]
+    if lone:
+        _log.warning(
+            "not evaluated, since a task needs the columns '<task>' and '<task>_pred': %s "
+            "(tasks found: %s)",
+            ", ".join(lone),
+            ", ".join(found),
+        )
 
 
 def _infer_task(table: pd.DataFrame, name: str) -> Task:
