@@ -13,6 +13,7 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, OutputEr
 __all__ = [
     "check_choice",
     "check_integer",
+    "check_no_text",
     "check_number",
     "check_output_folder",
     "check_unique",
@@ -74,6 +75,18 @@ def check_choice(value: object, argument: str, choices: Collection[str]) -> str:
             found=_describe(value),
         )
     return value
+
+
+def check_no_text(value: object, argument: str, expected: str) -> None:
+    """Raise if `value` is a single string, which Python would take for a sequence of letters."""
+    if isinstance(value, str):
+        raise InvalidTypeError(
+            "a single string",
+            argument=argument,
+            expected=expected,
+            found=repr(value),
+            hint=f"[{value!r}]",
+        )
 
 
 def check_unique(values: Iterable[str], argument: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._validation import check_no_text
 from faceattr.data._fingerprints import Prints, take_prints
 from faceattr.data.duplicates import find_duplicates
 from faceattr.data.index import check_index, check_rejects, empty_rejects
@@ -200,14 +201,7 @@ class IndexedImages:
 
 
 def _positions(mask_or_ids: Selection, ids: pd.Series) -> npt.NDArray[np.intp]:
-    if isinstance(mask_or_ids, str):
-        raise InvalidTypeError(
-            "a single string",
-            argument="mask_or_ids",
-            expected="a sequence of ids",
-            found=repr(mask_or_ids),
-            hint=f"[{mask_or_ids!r}]",
-        )
+    check_no_text(mask_or_ids, "mask_or_ids", "a sequence of ids")
     wanted = pd.Series(mask_or_ids if isinstance(mask_or_ids, pd.Series) else list(mask_or_ids))
     if len(wanted) == 0 and len(ids) > 0:
         return np.empty(0, dtype=np.intp)

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr._validation import check_number
-from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
+from faceattr._validation import check_no_text, check_number
+from faceattr.exceptions import DataError, InvalidArgumentError
 
 __all__ = ["DUPLICATES", "assign_parts"]
 
@@ -96,14 +96,7 @@ def strata_codes(table: pd.DataFrame, columns: Sequence[str]) -> Codes:
     DataError
         If there is no such column.
     """
-    if isinstance(columns, str):
-        raise InvalidTypeError(
-            "a single string",
-            argument="stratify",
-            expected="a sequence of columns",
-            found=repr(columns),
-            hint=f"stratify=[{columns!r}]",
-        )
+    check_no_text(columns, "stratify", "a sequence of columns")
     codes = np.zeros(len(table), dtype=np.int64)
     for column in columns:
         _require_column(table, column, "stratify", "columns of the table")
