@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -51,8 +52,10 @@ class CachedImages:
         pack_of: npt.NDArray[np.int32],
         row_of: npt.NDArray[np.int64],
         size: int,
+        digest: str,
     ) -> None:
         self._packs = packs
+        self._digest = digest
         self._pack_of = pack_of
         self._row_of = row_of
         self._size = size
@@ -61,6 +64,11 @@ class CachedImages:
     def size(self) -> int:
         """Side length in pixels."""
         return self._size
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digest of what the images' files hold, in order."""
+        return self._digest
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -257,10 +265,15 @@ class _Build:
                 found=str(errors[bad[0]]),
                 hint="dataset = dataset.verify() moves them to dataset.rejects",
             )
-        places = np.array(
-            [self.where[key] for key in keys if isinstance(key, bytes)], dtype=np.int64
-        ).reshape(-1, 2)
-        return CachedImages(self.packs, places[:, 0].astype(np.int32), places[:, 1], self.size)
+        known = [key for key in keys if isinstance(key, bytes)]
+        places = np.array([self.where[key] for key in known], dtype=np.int64).reshape(-1, 2)
+        return CachedImages(
+            self.packs,
+            places[:, 0].astype(np.int32),
+            places[:, 1],
+            self.size,
+            blake2b(b"".join(known), digest_size=16).hexdigest(),
+        )
 
 
 def _try_key(path: str) -> bytes | ImageReadError:

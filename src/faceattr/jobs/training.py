@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr._validation import check_output_folder
-from faceattr.exceptions import TrainingError
 from faceattr.jobs._making import build_model, make_evaluator, open_dataset, split_dataset
 from faceattr.jobs.job import TrainingJob
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from faceattr.data import Dataset
     from faceattr.evaluation import BinnedEvaluator, Evaluation
     from faceattr.models import Model
+    from faceattr.training import Trainer
 
 __all__ = ["TrainingResult", "run_training"]
 
@@ -54,18 +54,24 @@ class TrainingResult:
     folder: Path
 
 
-def run_training(job: TrainingJob, *, progress: bool = True) -> TrainingResult:
-    """Run a training job in this process, and save what it makes.
+def run_training(
+    job: TrainingJob, *, resume: bool = False, progress: bool = True
+) -> TrainingResult:
+    """Run a training job, and save what it makes.
 
     Settings, data, weights and the output folder are checked before the training starts. The folder
     then holds the model (``config.json``, ``model.safetensors``), ``job.json`` (what was run, with
     versions), the tables ``history.csv``, ``split.csv``, ``rejects.csv``, ``predictions.csv`` and
     ``metrics.csv`` (see `faceattr.tables.read_table`), and ``history.png`` and ``evaluation.png``.
-    Images are shown in it, ``gallery.png``, only where they are drawings.
+    Images are shown in it, ``gallery.png``, only where they are drawings. Checkpoints lie in its
+    sub-folder ``checkpoints``. Under torchrun all processes train and predict together, and the
+    first one writes.
 
     Parameters
     ----------
     job : TrainingJob
+    resume : bool, default False
+        Go on from the newest checkpoint in the output folder, where there is one.
     progress : bool, default True
         Show progress bars on stderr.
 
@@ -76,18 +82,19 @@ def run_training(job: TrainingJob, *, progress: bool = True) -> TrainingResult:
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a setting cannot be used.
+        If a setting cannot be used, or the folder holds a training that was not finished and
+        `resume` is False.
     OutputError
         If the output folder cannot be written to.
     DataError, WeightsError
         If the images, labels or weights cannot be used.
     TrainingError
-        If the loss stops being a number, or there are several processes.
+        If the loss stops being a number, or the checkpoint is that of another training.
+    KeyboardInterrupt
+        If interrupted; the model of the last whole epoch is saved then.
     """
     from faceattr.jobs._saving import save_model, save_results
-    from faceattr.training import Trainer
 
-    _check_one_process()
     job.check()
     folder = check_output_folder(job.output, "output")
     faces = open_dataset(job.data, progress=progress)
@@ -96,26 +103,29 @@ def run_training(job: TrainingJob, *, progress: bool = True) -> TrainingResult:
     parts = split_dataset(job.split, faces)
     evaluator = _evaluator(job, parts["test"])
     _log.info("images: %s", ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
-    trainer = Trainer(job.train_config(), progress=progress)
-    trainer.fit(model, parts["train"], parts.get("valid"))
+    trainer = _trainer(job, folder, resume=resume, progress=progress)
     model.info["training_data"] = _SOURCES.get(job.data.kind, Path(str(job.data.path)).name)
-    # At once: whatever may go wrong from here on, the training is not lost.
-    save_model(model, trainer.history_, folder)
-    predictions = model.predict(parts["test"], progress=progress)
+    trainer.fit(model, parts["train"], parts.get("valid"), resume=resume)
+    if trainer.rank_ == 0:
+        # At once: whatever may go wrong from here on, the training is not lost.
+        save_model(model, trainer.history_, folder)
+    if trainer.stopped_ == "interrupt":
+        raise KeyboardInterrupt
+    predictions = trainer.predict(model, parts["test"])
     evaluation = evaluator.evaluate(predictions)
     result = TrainingResult(model, trainer.history_, predictions, evaluation, folder)
-    save_results(job, result, parts, faces.rejects)
+    if trainer.rank_ == 0:
+        save_results(job, result, parts, faces.rejects)
     return result
 
 
-def _check_one_process() -> None:
-    if os.environ.get("WORLD_SIZE", "1") not in {"", "1"}:
-        raise TrainingError(
-            "a job runs in one process",
-            argument="WORLD_SIZE",
-            found=os.environ["WORLD_SIZE"],
-            hint="call Trainer in a script of your own to train with several",
-        )
+def _trainer(job: TrainingJob, folder: Path, *, resume: bool, progress: bool) -> Trainer:
+    from faceattr.training import Trainer, forget_finished
+
+    checkpoints = folder / "checkpoints"
+    if not resume and os.environ.get("RANK", "0") == "0":
+        forget_finished(checkpoints)
+    return Trainer(job.train_config(), progress=progress, checkpoint_folder=checkpoints)
 
 
 def _tell_rejects(faces: Dataset) -> None:

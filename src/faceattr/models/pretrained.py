@@ -21,7 +21,7 @@ from faceattr.tasks import TaskSet
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
-__all__ = ["CROP_TEMPLATE", "load_model", "save_model"]
+__all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model"]
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -90,9 +90,9 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     return model.eval()
 
 
-def _describe(model: Model) -> dict[str, Any]:
+def describe_network(model: Model) -> dict[str, Any]:
+    """Return what is needed to build the network again, without its weights."""
     return {
-        "format_version": FORMAT_VERSION,
         "backbone": model.backbone_name,
         "tasks": model.tasks.to_list(),
         "heads": model.head_kinds,
@@ -100,6 +100,13 @@ def _describe(model: Model) -> dict[str, Any]:
         "image_size": model.image_size,
         "mean": (model.mean.flatten() / 255).tolist(),
         "std": (model.std.flatten() / 255).tolist(),
+    }
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        **describe_network(model),
         "color": "RGB",
         "crop_template": CROP_TEMPLATE,
         "versions": {name: _version(name) for name in _VERSIONS},

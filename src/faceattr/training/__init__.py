@@ -3,6 +3,14 @@
 from faceattr.training.augment import AugmentPolicy, register_policy
 from faceattr.training.batches import Sampler
 from faceattr.training.config import TrainConfig
+from faceattr.training.saving import forget_finished
 from faceattr.training.trainer import Trainer
 
-__all__ = ["AugmentPolicy", "Sampler", "TrainConfig", "Trainer", "register_policy"]
+__all__ = [
+    "AugmentPolicy",
+    "Sampler",
+    "TrainConfig",
+    "Trainer",
+    "forget_finished",
+    "register_policy",
+]

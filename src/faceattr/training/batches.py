@@ -1,4 +1,4 @@
-"""From an epoch's plan to batches of pixels and labels."""
+"""From an epoch's plan to steps: pixels, labels and weights of this process's share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from faceattr.data.cache import CachedImages
 from faceattr.images import UInt8Image
 from faceattr.models.predict import images_to_tensor
 from faceattr.training.augment import RANDOM_COLUMNS, AugmentPolicy, augment
+from faceattr.training.mixup import Mixture, mix_images, mixture_of
 from faceattr.training.randomness import epoch_generator, uniforms
 
-__all__ = ["Batch", "Batches", "Plan", "Sampler", "shuffled_plan"]
+__all__ = ["Batch", "Batches", "Plan", "Sampler", "Step", "Targets", "shuffled_plan"]
 
 Plan = npt.NDArray[np.int64]
 """An epoch's images in order: int64 of shape (M, 2), columns image index and number of repeat."""
+
+Places = npt.NDArray[np.int64]
 
 
 class Sampler(Protocol):
@@ -33,24 +36,64 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One step's share of this process.
+class Targets:
+    """What a data set says about its n images, as tensors.
 
     Attributes
     ----------
-    images : torch.Tensor of float32, shape (N, 3, H, W)
+    labels : mapping of str to torch.Tensor
+        Encoded labels by task, first dimension n.
+    known : mapping of str to torch.Tensor of bool, shape (n,)
+        Which labels are there, by task.
+    weight : torch.Tensor of float32, shape (n,), or None
+        How much an image counts, 1 on average; None where all count the same.
+    """
+
+    labels: Mapping[str, Tensor]
+    known: Mapping[str, Tensor]
+    weight: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images that go through the network together.
+
+    Attributes
+    ----------
+    images : torch.Tensor of uint8 or float32, shape (N, 3, H, W)
     labels : dict of str to torch.Tensor
         Encoded labels by task, first dimension N.
-    counts : dict of str to int
-        How many labels of each task the step has over all processes.
+    other : dict of str to torch.Tensor, or None
+        Labels of the images that are mixed in.
+    share : torch.Tensor of float32, shape (N,), or None
+        Which part of each image is its own, in [0.5, 1].
+    weight : torch.Tensor of float32, shape (N,), or None
     indices : numpy.ndarray of int64, shape (N,)
         Which images of the data set these are.
     """
 
     images: Tensor
     labels: dict[str, Tensor]
-    counts: dict[str, int]
+    other: dict[str, Tensor] | None
+    share: Tensor | None
+    weight: Tensor | None
     indices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the optimiser: this process's batches, and what all processes have together.
+
+    Attributes
+    ----------
+    batches : sequence of Batch
+        One, or as many as gradients are accumulated over.
+    counts : dict of str to float
+        How many labels of each task the step has over all batches and processes.
+    """
+
+    batches: list[Batch]
+    counts: dict[str, float]
 
 
 def shuffled_plan(n: int, seed: int, epoch: int) -> Plan:
@@ -61,77 +104,119 @@ def shuffled_plan(n: int, seed: int, epoch: int) -> Plan:
 
 @dataclass(frozen=True)
 class Batches:
-    """Deals plans out to steps and processes.
+    """Deals plans out to steps, processes and batches.
+
+    What an image becomes depends on the seed, the epoch and its place in the plan alone.
 
     Attributes
     ----------
     images : CachedImages
         Decoded images by index.
-    labels : mapping of str to torch.Tensor
-        Encoded labels of the whole data set by task.
-    labelled : mapping of str to numpy.ndarray of bool
-        Which labels are known, by task.
+    targets : Targets
     policy : AugmentPolicy
     seed : int
     batch_size : int
-        Images a step over all processes.
+        Images a step, over all processes.
+    accumulate : int
+        Batches a step, in each process.
+    mixup : float
+        Parameter of the beta distribution of shares; 0 mixes nothing.
     rank, world_size : int
     device : torch.device
     """
 
     images: CachedImages
-    labels: Mapping[str, Tensor]
-    labelled: Mapping[str, npt.NDArray[np.bool_]]
+    targets: Targets
     policy: AugmentPolicy
     seed: int
     batch_size: int
+    accumulate: int
+    mixup: float
     rank: int
     world_size: int
     device: torch.device
 
     def steps(self, n: int) -> int:
         """Return into how many steps `n` places are dealt."""
-        # Batch norm needs two images at least in every process.
-        most = n // (2 * self.world_size)
+        # Batch norm needs two images at least in every batch of every process.
+        most = n // (2 * self.world_size * self.accumulate)
         return max(min(round(n / self.batch_size), most), 1)
 
-    def epoch(self, plan: Plan, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; the next one is read while one is used."""
-        places = np.array_split(np.arange(len(plan)), self.steps(len(plan)))
+    def epoch(self, plan: Plan, epoch: int) -> Iterator[Step]:
+        """Yield the steps of an epoch; the next one is read and augmented while one is used."""
+        deals = np.array_split(np.arange(len(plan)), self.steps(len(plan)))
         with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead = reader.submit(self._read, plan, places[0])
-            for step, own in enumerate(places):
-                pixels = ahead.result()
-                if step + 1 < len(places):
-                    ahead = reader.submit(self._read, plan, places[step + 1])
-                yield self._batch(pixels, plan, own, epoch)
+            ahead = reader.submit(self._read, plan, epoch, deals[0])
+            for number in range(len(deals)):
+                read = ahead.result()
+                if number + 1 < len(deals):
+                    ahead = reader.submit(self._read, plan, epoch, deals[number + 1])
+                yield self._step(read, plan)
 
-    def _own(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return places[self.rank :: self.world_size]
+    def _read(self, plan: Plan, epoch: int, places: Places) -> _Read:
+        own = np.arange(len(places))[self.rank :: self.world_size]
+        mixture = mixture_of(places, self.mixup, self.seed, epoch)
+        # A partner may belong to another process, so its pixels are made here too.
+        partners = places[:0] if mixture is None else mixture.partners[own]
+        needed = np.union1d(places[own], partners)
+        numbers = uniforms(self.seed, epoch, needed, RANDOM_COLUMNS)
+        changed = augment(self.images.take(plan[needed, 0]), self.policy, numbers)
+        return _Read(places, own, mixture, needed, changed)
 
-    def _read(self, plan: Plan, places: npt.NDArray[np.int64]) -> UInt8Image:
-        return self.images.take(plan[self._own(places), 0])
+    def _step(self, read: _Read, plan: Plan) -> Step:
+        pieces = np.array_split(read.own, self.accumulate)
+        return Step([self._batch(read, plan, rows) for rows in pieces], self._counts(read, plan))
 
-    def _batch(
-        self, pixels: UInt8Image, plan: Plan, places: npt.NDArray[np.int64], epoch: int
-    ) -> Batch:
-        own = self._own(places)
-        numbers = uniforms(self.seed, epoch, own, RANDOM_COLUMNS)
-        images = augment(
-            images_to_tensor(pixels, self.device),
-            self.policy,
-            torch.from_numpy(numbers).to(self.device, torch.float32),
-        )
-        indices = plan[own, 0]
+    def _batch(self, read: _Read, plan: Plan, rows: Places) -> Batch:
+        indices = plan[read.places[rows], 0]
+        images = images_to_tensor(read.pixels(read.places[rows]), self.device)
+        other = share = None
+        if read.mixture is not None:
+            partners = read.mixture.partners[rows]
+            share = torch.from_numpy(read.mixture.share[rows]).to(self.device)
+            images = mix_images(images, images_to_tensor(read.pixels(partners), self.device), share)
+            other = self._labels(plan[partners, 0])
+        weight = self.targets.weight
         return Batch(
             images=images,
-            labels={
-                name: values[torch.from_numpy(indices)].to(self.device)
-                for name, values in self.labels.items()
-            },
-            # Every process knows all labels, so the global count needs no communication.
-            counts={
-                name: int(known[plan[places, 0]].sum()) for name, known in self.labelled.items()
-            },
+            labels=self._labels(indices),
+            other=other,
+            share=share,
+            weight=None if weight is None else weight[torch.from_numpy(indices)].to(self.device),
             indices=indices,
         )
+
+    def _labels(self, indices: Places) -> dict[str, Tensor]:
+        rows = torch.from_numpy(indices)
+        return {name: values[rows].to(self.device) for name, values in self.targets.labels.items()}
+
+    def _counts(self, read: _Read, plan: Plan) -> dict[str, float]:
+        # Every process knows all labels, so the global count needs no communication.
+        own = torch.from_numpy(plan[read.places, 0])
+        if read.mixture is None:
+            return {name: float(known[own].sum()) for name, known in self.targets.known.items()}
+        others = torch.from_numpy(plan[read.mixture.partners, 0])
+        share = torch.from_numpy(read.mixture.share).double()
+        return {
+            name: float((share * known[own] + (1 - share) * known[others]).sum())
+            for name, known in self.targets.known.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the reading thread hands over: a step's places, and augmented images by place.
+
+    `own` are this process's rows of `places`; `images` are those at the places `needed`.
+    """
+
+    places: Places
+    own: Places
+    mixture: Mixture | None
+    needed: Places
+    images: UInt8Image
+
+    def pixels(self, places: Places) -> UInt8Image:
+        if np.array_equal(places, self.needed):
+            return self.images
+        return self.images[np.searchsorted(self.needed, places)]

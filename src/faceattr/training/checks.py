@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from faceattr.data import Dataset
 from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
@@ -14,7 +16,7 @@ from faceattr.tasks import ClassificationTask, RegressionTask
 from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
 
-__all__ = ["check_fit", "check_plan", "check_share"]
+__all__ = ["check_fit", "check_plan", "check_sample_weight", "check_share"]
 
 
 def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: TrainConfig) -> None:
@@ -26,10 +28,11 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
         With what does not fit, and how to mend it.
     """
     _check_types(model, train, valid)
-    check_share(train, 1)
+    check_share(train, config.accumulate)
     _check_apart(train, valid)
     for name, task in model.tasks.items():
         _check_task(model, train, name, "train")
+        _check_labels(train, name, "train")
         if valid is not None:
             _check_task(model, valid, name, "valid")
         if isinstance(task, ClassificationTask):
@@ -38,15 +41,58 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
     _check_monitor(model, valid, config)
 
 
-def check_share(train: Dataset, world_size: int) -> None:
-    """Check that every process gets at least two images."""
-    if len(train) < 2 * world_size:
+def check_share(train: Dataset, batches: int) -> None:
+    """Check that each of the batches that a step has over all processes gets two images."""
+    if len(train) < 2 * batches:
         raise DataError(
             "too few images to train on",
             argument="train",
-            expected=f"at least {2 * world_size}, two for each of {world_size} processes",
+            expected=f"at least {2 * batches}, two for each of the {batches} batches of a step",
             found=str(len(train)),
         )
+
+
+def check_sample_weight(
+    weight: Sequence[float] | pd.Series | str | None, train: Dataset
+) -> npt.NDArray[np.float32] | None:
+    """Return how much each image counts, float32 ``(n,)`` with a mean of 1.
+
+    Parameters
+    ----------
+    weight : sequence of float, Series, str or None
+        A number of at least 0 an image, in the table's order, or the column that holds them.
+    train : Dataset
+        Of n images.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such column, or the values are not n finite numbers of at least 0 with one
+        above it.
+    """
+    if weight is None:
+        return None
+    if isinstance(weight, str):
+        if weight not in train.table:
+            raise InvalidArgumentError(
+                "no such column",
+                argument="sample_weight",
+                expected=f"one of {list(train.table.columns)}, or a number for each image",
+                found=repr(weight),
+            )
+        weight = train.table[weight]
+    values = pd.to_numeric(pd.Series(np.asarray(weight)), errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(values) != len(train) or len(bad) or not values.any():
+        ids = train.table["sample_id"]
+        raise InvalidArgumentError(
+            "not weights of these images",
+            argument="sample_weight",
+            rows=[str(ids.iloc[row]) for row in bad if row < len(ids)],
+            expected=f"{len(train)} finite numbers of at least 0, not all of them 0",
+            found=f"{len(values)} values, {len(bad)} of them missing, infinite or below 0",
+        )
+    return np.asarray(values / values.mean(), dtype=np.float32)
 
 
 def check_plan(plan: Plan, n: int) -> Plan:
@@ -114,6 +160,9 @@ def _check_task(model: Model, data: Dataset, name: str, argument: str) -> None:
             found=repr(data.tasks[name]),
             hint="Model(tasks=dataset.tasks)",
         )
+
+
+def _check_labels(data: Dataset, name: str, argument: str) -> None:
     if data.table[name].isna().all():
         raise DataError(
             f"no image of this part has a label for task {name!r}",
@@ -151,6 +200,8 @@ def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> 
         for argument, value in (("restore", config.restore), ("schedule", config.schedule))
         if value in ("best", "plateau")
     ]
+    if config.patience is not None:
+        needs.append(f"patience={config.patience}")
     if needs and valid is None:
         raise InvalidArgumentError(
             f"{needs[0]} looks at validation, and there is none",
@@ -161,6 +212,8 @@ def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> 
         )
     if config.monitor != "loss":
         _check_metric(model, config.monitor)
+        if valid is not None:
+            _check_labels(valid, config.monitor.split("/")[0], "valid")
 
 
 def _check_metric(model: Model, monitor: str) -> None:

@@ -13,7 +13,8 @@ from faceattr.training.augment import POLICIES
 __all__ = ["TrainConfig"]
 
 SCHEDULES = ("one_cycle", "cosine", "step", "plateau", "constant")
-RESTORE = ("best", "last", "ema")
+PRECISIONS = ("no", "bf16", "fp16", "auto")
+RESTORE = ("best", "last", "ema", "average")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class TrainConfig:
     batch_size : int, default 64
         Images a step, over all processes. The images of an epoch are dealt evenly to
         ``round(n / batch_size)`` steps, so that no step is left with a few.
+    accumulate : int, default 1
+        Batches a step, in each process: a step of 256 images with 4 needs the memory of 64. The
+        gradient is that of the whole step; batch norm sees each batch by itself.
     lr : float, default 0.002
         The peak learning rate.
     schedule : {"one_cycle", "cosine", "step", "plateau", "constant"}, default "one_cycle"
@@ -58,16 +62,27 @@ class TrainConfig:
     ema_decay : float, default 0.998
         Decay a step of the average of weights and batch-norm statistics, in [0, 1); 0 keeps none.
         Validation looks at the average where there is one.
+    average_epochs : int, default 0
+        How many of the last epochs are averaged (what validation looks at, at their ends), for
+        ``restore="average"``.
     augment : str, default "strong"
         A policy of `faceattr.training.augment`: "none", "study", "light", "strong".
-    restore : {"best", "last", "ema"}, default "ema"
+    mixup : float, default 0
+        Parameter alpha of the Beta(alpha, alpha) distribution by which images of a step are mixed
+        in pairs, and what their labels stand for (Zhang et al. 2018, arXiv:1710.09412); 0.2 to 0.4
+        are usual, 0 mixes nothing.
+    restore : {"best", "last", "ema", "average"}, default "ema"
         Which weights the model keeps: those of the epoch with the best `monitor`, the last ones as
-        trained, or their average.
+        trained, their running average, or the mean of the last `average_epochs`.
+    patience : int, optional
+        End the training when `monitor` has not improved for so many epochs. By default it is never
+        ended early.
     monitor : str, default "loss"
-        What "best" and "plateau" look at: "loss" (weighted validation loss), or ``task/metric``
-        with any metric of the evaluator, such as "age/mae" or "gender/accuracy".
-    mixed_precision : {"no", "bf16", "fp16"}, default "no"
-        Passed to accelerate.
+        What "best", "plateau" and `patience` look at: "loss" (weighted validation loss), or
+        ``task/metric`` with any metric of the evaluator, such as "age/mae" or "gender/accuracy".
+    mixed_precision : {"no", "bf16", "fp16", "auto"}, default "no"
+        Precision of the forward pass in training. "auto" takes "bf16" on a CUDA device that
+        computes in it, "fp16" on an older one, and "no" on the CPU, where both cost time.
     seed : int, default 0
         Seed of everything that is random in training: order and augmentation.
 
@@ -87,6 +102,7 @@ class TrainConfig:
 
     epochs: int = 18
     batch_size: int = 64
+    accumulate: int = 1
     lr: float = 0.002
     schedule: str = "one_cycle"
     cycle_epochs: int | None = None
@@ -101,8 +117,11 @@ class TrainConfig:
     freeze_epochs: int = 0
     clip_norm: float | None = 5.0
     ema_decay: float = 0.998
+    average_epochs: int = 0
     augment: str = "strong"
+    mixup: float = 0.0
     restore: str = "ema"
+    patience: int | None = None
     monitor: str = "loss"
     mixed_precision: str = "no"
     seed: int = 0
@@ -110,6 +129,18 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_integer(self.epochs, "epochs", low=1)
         check_integer(self.batch_size, "batch_size", low=2)
+        check_integer(self.accumulate, "accumulate", low=1, high=self.batch_size // 2)
+        check_integer(self.seed, "seed", low=0, high=2**63 - 1)
+        self._check_rates()
+        self._check_penalties()
+        check_integer(self.freeze_epochs, "freeze_epochs", low=0, high=self.epochs)
+        POLICIES.get(self.augment, argument="augment")
+        check_number(self.mixup, "mixup", low=0, high=100)
+        check_choice(self.mixed_precision, "mixed_precision", PRECISIONS)
+        self._check_monitor()
+        self._check_kept()
+
+    def _check_rates(self) -> None:
         check_number(self.lr, "lr", low=0, low_open=True)
         check_choice(self.schedule, "schedule", SCHEDULES)
         if self.cycle_epochs is not None:
@@ -119,25 +150,31 @@ class TrainConfig:
         check_number(self.final_div_factor, "final_div_factor", low=1)
         check_integer(self.step_epochs, "step_epochs", low=1)
         _check_open_share(self.step_factor, "step_factor")
+
+    def _check_penalties(self) -> None:
         check_number(self.weight_decay, "weight_decay", low=0)
         check_number(self.l1, "l1", low=0)
         self._check_loss_weights()
-        check_integer(self.freeze_epochs, "freeze_epochs", low=0, high=self.epochs)
         if self.clip_norm is not None:
             check_number(self.clip_norm, "clip_norm", low=0, low_open=True)
+
+    def _check_kept(self) -> None:
         check_number(self.ema_decay, "ema_decay", low=0, high=0.99999)
-        POLICIES.get(self.augment, argument="augment")
+        check_integer(self.average_epochs, "average_epochs", low=0, high=self.epochs)
         check_choice(self.restore, "restore", RESTORE)
-        self._check_monitor()
-        check_choice(self.mixed_precision, "mixed_precision", ("no", "bf16", "fp16"))
-        check_integer(self.seed, "seed", low=0, high=2**63 - 1)
-        if self.restore == "ema" and self.ema_decay == 0:
-            raise InvalidArgumentError(
-                "there is no average to restore",
-                argument="restore",
-                expected='"best" or "last" where ema_decay is 0',
-                found="'ema'",
-            )
+        if self.patience is not None:
+            check_integer(self.patience, "patience", low=1)
+        for restore, empty, needed in (
+            ("ema", self.ema_decay == 0, "ema_decay above 0"),
+            ("average", self.average_epochs == 0, "average_epochs of 1 or more"),
+        ):
+            if self.restore == restore and empty:
+                raise InvalidArgumentError(
+                    "there is no average to restore",
+                    argument="restore",
+                    expected=f"{needed}, or another choice",
+                    found=repr(restore),
+                )
 
     def _check_loss_weights(self) -> None:
         if not isinstance(self.loss_weights, Mapping):

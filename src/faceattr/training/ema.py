@@ -1,23 +1,25 @@
-"""Exponential moving average of a network's weights and batch-norm statistics."""
+"""Averages of a network's weights and batch-norm statistics: over steps, and over late epochs.
+
+Floating-point buffers are averaged like weights, others copied: batch-norm statistics that do not
+belong to the averaged weights spoil them.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["WeightAverage"]
+__all__ = ["EpochAverage", "WeightAverage"]
 
 M = TypeVar("M", bound=nn.Module)
 
 
 class WeightAverage(Generic[M]):
-    """A running average of a network (Polyak and Juditsky 1992), in a copy that can be evaluated.
-
-    Floating-point buffers are averaged like weights, others copied: batch-norm statistics that do
-    not belong to the averaged weights spoil them.
+    """A running average over steps (Polyak and Juditsky 1992), in a copy that can be evaluated.
 
     Parameters
     ----------
@@ -32,18 +34,47 @@ class WeightAverage(Generic[M]):
         self.decay = decay
         self.steps = 0
 
-    @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take one step of the average."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        average = self.model.state_dict(keep_vars=True)
-        current = model.state_dict(keep_vars=True)
-        smooth = [key for key, value in average.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [average[key].detach() for key in smooth],
-            [current[key].detach() for key in smooth],
-            weight=1 - decay,
-        )
-        for key in average.keys() - set(smooth):
-            average[key].copy_(current[key])
+        _move_towards(self.model.state_dict(), model.state_dict(), 1 - decay)
+
+
+class EpochAverage:
+    """The mean of the networks at the ends of some epochs (Izmailov et al. 2018, arXiv:1803.05407).
+
+    Attributes
+    ----------
+    state : dict of str to torch.Tensor
+        The averaged weights and statistics; empty before the first epoch.
+    epochs : int
+        How many were averaged.
+    """
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+        self.epochs = 0
+
+    def add(self, state: Mapping[str, Tensor]) -> None:
+        """Take the network at the end of an epoch into the mean."""
+        self.epochs += 1
+        if self.epochs == 1:
+            self.state = clone_state(state)
+        else:
+            _move_towards(self.state, state, 1 / self.epochs)
+
+
+def clone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a copy that later training does not change."""
+    return {key: value.detach().clone() for key, value in state.items()}
+
+
+@torch.no_grad()
+def _move_towards(average: Mapping[str, Tensor], current: Mapping[str, Tensor], by: float) -> None:
+    smooth = [key for key, value in average.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [average[key] for key in smooth], [current[key] for key in smooth], weight=by
+    )
+    for key in average.keys() - set(smooth):
+        average[key].copy_(current[key])

@@ -1,36 +1,51 @@
-"""The training loop: epochs, steps, and what is kept."""
+"""The training loop: epochs, steps, and when it ends."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from faceattr.data import Dataset
 from faceattr.exceptions import TrainingError
 from faceattr.models import Model
-from faceattr.training.batches import Batch, Batches, Plan, Sampler, shuffled_plan
-from faceattr.training.checks import check_plan
+from faceattr.training.batches import Batch, Batches, Plan, Step
 from faceattr.training.config import TrainConfig
-from faceattr.training.ema import WeightAverage
 from faceattr.training.engine import Engine
+from faceattr.training.interrupt import Interrupt
+from faceattr.training.keeping import Keeper
 from faceattr.training.losses import (
     RunningLosses,
+    batch_losses,
     decayed_parameters,
     l1_norm,
-    task_losses,
+    mean_losses,
     weighted_sum,
 )
+from faceattr.training.progress import Progress
 from faceattr.training.randomness import epoch_seed
 from faceattr.training.schedule import learning_rate
 from faceattr.training.validation import Validation, Validator
 
-__all__ = ["Run"]
+__all__ = ["EpochCallback", "Run"]
+
+EpochCallback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
+"""Called with each epoch's row of the history; True ends the training."""
+
+_GOES_ON, _INTERRUPTED, _NO_NUMBER = 0, 1, 2
+
+
+class Saver(Protocol):
+    """Keeps a run on disk."""
+
+    def save(self, run: Run) -> None:
+        """Write a checkpoint."""
+        ...
 
 
 @dataclass
@@ -41,50 +56,62 @@ class Run:
     ----------
     model : Model
         Trained in place.
-    train : Dataset
+    ids : sequence of str
+        Of the training images, for errors.
     batches : Batches
+    plan : callable
+        Returns an epoch's plan.
     validator : Validator or None
     config : TrainConfig
     engine : Engine
-    sampler : Sampler or None
-    progress : bool
+    saver : Saver, optional
+        Asked to write a checkpoint after each epoch.
+    on_epoch : callable, optional
+    show : bool, default True
+        Show a progress bar.
     """
 
     model: Model
-    train: Dataset
+    ids: Sequence[str]
     batches: Batches
+    plan: Callable[[int], Plan]
     validator: Validator | None
     config: TrainConfig
     engine: Engine
-    sampler: Sampler | None = None
-    progress: bool = True
-    history: list[dict[str, float]] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    saver: Saver | None = None
+    on_epoch: EpochCallback | None = None
+    show: bool = True
+    progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
-        decay = self.config.ema_decay
         self._was_frozen = self.model.backbone_frozen
         self._weights = decayed_parameters(self.model)
         self.model.to(self.engine.device)
-        # Before the model is wrapped: the average is always evaluated in full precision.
-        self._average = WeightAverage(self.model, decay) if decay else None
-        self._network, self._optimizer_ = self.engine.prepare(self.model, self._optimizer())
-        self._best: dict[str, Tensor] | None = None
-        self._step = 0
+        # Before the model is wrapped: averages are always evaluated in full precision.
+        self.keeper = Keeper(self.model, self.config)
+        self._network, wrapped = self.engine.prepare(self.model, self._optimizer())
+        self.optimizer: torch.optim.Optimizer = wrapped
+        self._interrupt = Interrupt()
 
     def run(self) -> None:
-        """Train all epochs and leave the chosen weights in the model, in evaluation mode."""
+        """Train all epochs and leave the chosen weights in the model, in evaluation mode.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If interrupted before the first epoch was done; the model is as it was then.
+        """
         # Dropout draws from torch's global generator: lent, seeded for each epoch, given back.
-        with torch.random.fork_rng():
-            for epoch in range(self.config.epochs):
-                torch.manual_seed(epoch_seed(self.config.seed, epoch, self.engine.rank))
-                self._epoch(epoch, self._plan(epoch))
-        if self.config.restore == "best" and self._best is not None:
-            self.model.load_state_dict(self._best)
-        elif self.config.restore == "ema" and self._average is not None:
-            self.model.load_state_dict(self._average.model.state_dict())
-        self.engine.agree(self.model)
-        self.model.freeze_backbone(self._was_frozen).eval()
+        try:
+            with torch.random.fork_rng(), self._interrupt:
+                while not self.progress.stopped:
+                    self._epoch(self.progress.epoch)
+            if self.progress.epoch == 0:
+                raise KeyboardInterrupt
+            self.keeper.choose()
+            self.engine.agree(self.model)
+        finally:
+            self.model.freeze_backbone(self._was_frozen).eval()
 
     def _optimizer(self) -> torch.optim.Optimizer:
         heavy = {id(parameter) for parameter in self._weights}
@@ -95,74 +122,117 @@ class Run:
         ]
         return torch.optim.AdamW(groups, lr=self.config.lr, fused=True)
 
-    def _plan(self, epoch: int) -> Plan:
-        n = len(self.train)
-        if self.sampler is None:
-            return shuffled_plan(n, self.config.seed, epoch)
-        return check_plan(self.sampler.plan(epoch), n)
-
-    def _epoch(self, epoch: int, plan: Plan) -> None:
+    def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
-        frozen = self._was_frozen or epoch < self.config.freeze_epochs
-        self.model.freeze_backbone(frozen).train()
-        steps = self.batches.steps(len(plan))
+        torch.manual_seed(epoch_seed(self.config.seed, epoch, self.engine.rank))
+        row = self._train(epoch, self.plan(epoch))
+        if row is None:
+            self.keeper.rewind()
+            self.progress.stopped = "interrupt"
+            return
+        found = self._validate()
+        improved = found is not None and found.score < min(self.progress.scores, default=np.inf)
+        if found is not None:
+            row |= found.figures
+            self.progress.scores.append(found.score)
+        row["seconds"] = time.perf_counter() - started
+        self.progress.history.append(row)
+        self.progress.epoch += 1
+        self.keeper.after_epoch(self.progress.epoch, improved=improved)
+        self.progress.stopped = self._reason_to_stop(row)
+        if self.saver is not None:
+            self.saver.save(self)
+        self.engine.track(row, self.progress.epoch)
+        # Only now: what is on disk goes on from here.
+        if not self.progress.stopped and self.engine.largest(int(self._interrupt.requested)):
+            self.progress.stopped = "interrupt"
+
+    def _reason_to_stop(self, row: Mapping[str, float]) -> str:
+        asked = self.on_epoch is not None and bool(self.on_epoch(dict(row)))
+        if self.progress.epoch == self.config.epochs:
+            return "epochs"
+        if self.engine.largest(int(asked)):
+            return "callback"
+        patience = self.config.patience
+        return "patience" if patience and self.progress.waited() >= patience else ""
+
+    def _train(self, epoch: int, plan: Plan) -> dict[str, float] | None:
+        """Take the steps of an epoch; None if interrupted."""
+        started = time.perf_counter()
+        self.model.freeze_backbone(self._was_frozen or epoch < self.config.freeze_epochs).train()
         losses = RunningLosses(self.config.loss_weights)
+        steps = self.batches.steps(len(plan))
         lr = self.config.lr
         with self._bar(epoch, len(plan)) as bar:
-            for batch in self.batches.epoch(plan, epoch):
-                lr = learning_rate(self.config, self._step, steps, self.scores)
-                losses.add(self._train_step(batch, lr), batch.counts)
-                self._step += 1
-                self._show(bar, losses, lr, len(batch.indices))
-        trained = time.perf_counter() - started
+            for step in self.batches.epoch(plan, epoch):
+                lr = learning_rate(self.config, self.progress.step, steps, self.progress.scores)
+                found = self._step(step, lr)
+                if found is None:
+                    return None
+                losses.add(found, step.counts)
+                self.progress.step += 1
+                self._tell(bar, losses, lr, sum(len(batch.indices) for batch in step.batches))
+        seconds = time.perf_counter() - started
         row = {"epoch": float(epoch + 1), "lr": lr, **losses.means(self.engine.gather)}
-        row |= {"images_per_second": len(plan) / trained}
-        row |= self._validate()
-        row["seconds"] = time.perf_counter() - started
-        self.history.append(row)
+        return row | {"images_per_second": len(plan) / seconds}
 
-    def _train_step(self, batch: Batch, lr: float) -> dict[str, Tensor]:
-        for group in self._optimizer_.param_groups:
+    def _step(self, step: Step, lr: float) -> dict[str, Tensor] | None:
+        """Take a step; return this process's share of the tasks' losses, None if interrupted."""
+        for group in self.optimizer.param_groups:
             group["lr"] = lr
-        outputs = self._network(batch.images)
-        losses = task_losses(self.model, outputs, batch.labels, batch.counts)
-        total = weighted_sum(losses, self.config.loss_weights)
-        self._check_finite(total, losses, batch)
-        # What does not depend on the images is the same in every process, so it is shared out.
-        penalty = self.config.l1 * l1_norm(self._weights) if self.config.l1 else 0.0
-        self.engine.backward(total + penalty / self.engine.world_size)
+        parts = [self._batch(batch, step, batch is step.batches[-1]) for batch in step.batches]
+        sums = {name: torch.stack([part[name].sum() for part in parts]).sum() for name in parts[0]}
+        shares = mean_losses(sums, step.counts)
+        finite = torch.isfinite(torch.stack(list(shares.values()))).all()
+        trouble = _GOES_ON if bool(finite) else _NO_NUMBER
+        trouble = self.engine.largest(trouble or int(self._interrupt.requested))
+        if trouble == _NO_NUMBER:
+            raise self._no_number(step, parts)
+        if trouble == _INTERRUPTED:
+            return None
         if self.config.clip_norm is not None:
             self.engine.clip(self._network, self.config.clip_norm)
-        self._optimizer_.step()
-        self._optimizer_.zero_grad(set_to_none=True)
-        if self._average is not None:
-            self._average.update(self.model)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.keeper.after_step()
+        return shares
+
+    def _batch(self, batch: Batch, step: Step, last: bool) -> dict[str, Tensor]:
+        """Compute gradients of a batch; return each task's loss of each image."""
+        with self.engine.gathering(self._network, last):
+            losses = batch_losses(self.model, self._network(batch.images), batch)
+            total = weighted_sum(mean_losses(losses, step.counts), self.config.loss_weights)
+            if last and self.config.l1:
+                # The same in every process, so it is shared out.
+                total = total + self.config.l1 * l1_norm(self._weights) / self.engine.world_size
+            self.engine.backward(total)
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _check_finite(self, total: Tensor, losses: dict[str, Tensor], batch: Batch) -> None:
-        if self.engine.all_finite(total):
-            return
-        bad = [name for name, loss in losses.items() if not bool(torch.isfinite(loss))]
-        raise TrainingError(
-            f"the loss is no longer a number (step {self._step}, tasks {bad})",
-            rows=self.train.table["sample_id"].iloc[batch.indices].tolist(),
-            hint="lower lr, or set clip_norm",
+    def _no_number(self, step: Step, parts: Sequence[Mapping[str, Tensor]]) -> TrainingError:
+        rows: list[str] = []
+        tasks: set[str] = set()
+        for batch, losses in zip(step.batches, parts, strict=True):
+            for name, loss in losses.items():
+                bad = ~torch.isfinite(loss).cpu().numpy()
+                rows += [self.ids[index] for index in batch.indices[bad]]
+                tasks |= {name} if bad.any() else set()
+        epoch = self.progress.epoch
+        return TrainingError(
+            f"the loss is no longer a number in epoch {epoch + 1}, step {self.progress.step + 1} of"
+            f" the training, for tasks {sorted(tasks)}",
+            rows=list(dict.fromkeys(rows)),
+            expected="finite losses of these images",
+            hint="lower lr, or set clip_norm; look at these images; the weights are those before "
+            "this step",
         )
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self) -> Validation | None:
         if self.validator is None:
-            return {}
-        seen = self.model if self._average is None else self._average.model
-        self.engine.agree(self.model, seen)
-        found: Validation = self.validator.run(seen)
-        self._check_score(found)
-        if self.config.restore == "best" and found.score < min(self.scores, default=np.inf):
-            self._best = {key: value.detach().clone() for key, value in seen.state_dict().items()}
-        self.scores.append(found.score)
-        return found.figures
-
-    def _check_score(self, found: Validation) -> None:
-        needed = self.config.restore == "best" or self.config.schedule == "plateau"
+            return None
+        self.engine.agree(self.model, self.keeper.seen)
+        found = self.validator.run(self.keeper.seen)
+        config = self.config
+        needed = config.restore == "best" or config.schedule == "plateau" or config.patience
         if needed and not np.isfinite(found.score):
             raise TrainingError(
                 "what is monitored is no number on the validation part",
@@ -170,6 +240,7 @@ class Run:
                 found=f"{self.config.monitor!r} = {found.score}",
                 hint="monitor another metric, or validate on images of all classes",
             )
+        return found
 
     def _bar(self, epoch: int, n: int) -> tqdm[Any]:
         return tqdm(
@@ -177,10 +248,10 @@ class Run:
             desc=f"epoch {epoch + 1}/{self.config.epochs}",
             unit="img",
             leave=epoch + 1 == self.config.epochs,
-            disable=not (self.progress and self.engine.is_main),
+            disable=not (self.show and self.engine.is_main),
         )
 
-    def _show(self, bar: tqdm[Any], losses: RunningLosses, lr: float, n: int) -> None:
+    def _tell(self, bar: tqdm[Any], losses: RunningLosses, lr: float, n: int) -> None:
         if bar.disable:
             return
         # The bar knows this process's share alone, which stands for the others'.

@@ -8,24 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from faceattr.models import Model
+from faceattr.training.batches import Batch
 
-__all__ = ["RunningLosses", "decayed_parameters", "l1_norm", "task_losses", "weighted_sum"]
+__all__ = [
+    "RunningLosses",
+    "batch_losses",
+    "decayed_parameters",
+    "l1_norm",
+    "mean_losses",
+    "weighted_sum",
+]
 
 
-def task_losses(
-    model: Model,
-    outputs: Mapping[str, Tensor],
-    labels: Mapping[str, Tensor],
-    counts: Mapping[str, int],
-) -> dict[str, Tensor]:
-    """Return each task's loss: the sum over this process's images divided by the global count.
+def batch_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+    """Return each task's loss of each image ``(N,)``; 0 where a label is missing.
 
-    Missing labels add nothing and are not counted; a task without a label in the batch costs 0.
+    Where images are mixed, so is what their labels stand for; weights are multiplied in.
     """
-    return {
-        name: model.head(name).loss(outputs[name], labels[name]).sum() / max(counts[name], 1)
-        for name in model.tasks
-    }
+    losses: dict[str, Tensor] = {}
+    for name in model.tasks:
+        head, labels = model.head(name), batch.labels[name]
+        if batch.other is None or batch.share is None:
+            loss = head.loss(outputs[name], labels)
+        else:
+            loss = head.mixed_loss(outputs[name], labels, batch.other[name], batch.share)
+        losses[name] = loss if batch.weight is None else loss * batch.weight
+    return losses
+
+
+def mean_losses(losses: Mapping[str, Tensor], counts: Mapping[str, float]) -> dict[str, Tensor]:
+    """Return each task's share of its mean loss: the sum of these images over the global count.
+
+    A task without a label in the step costs 0.
+    """
+    return {name: loss.sum() / (counts[name] or 1.0) for name, loss in losses.items()}
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
@@ -55,9 +71,9 @@ class RunningLosses:
     def __init__(self, weights: Mapping[str, float]) -> None:
         self._weights = weights
         self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, float] = {}
 
-    def add(self, losses: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
+    def add(self, losses: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
         """Add a step's losses (this process's sums over global counts) and these counts."""
         for name, loss in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss * counts[name]
@@ -65,7 +81,7 @@ class RunningLosses:
 
     def total(self) -> float:
         """Return the weighted sum over tasks, of this process's images alone."""
-        shares = {name: value / max(self._counts[name], 1) for name, value in self._sums.items()}
+        shares = {name: value / (self._counts[name] or 1.0) for name, value in self._sums.items()}
         return float(weighted_sum(shares, self._weights))
 
     def means(
@@ -74,7 +90,7 @@ class RunningLosses:
         """Return ``train_loss`` and ``train_<task>_loss`` over all processes."""
         shares = gather({name: float(value) for name, value in self._sums.items()})
         means = {
-            name: sum(share[name] for share in shares) / max(self._counts[name], 1)
+            name: sum(share[name] for share in shares) / (self._counts[name] or 1.0)
             for name in self._sums
         }
         total = sum(self._weights.get(name, 1.0) * value for name, value in means.items())

@@ -10,11 +10,19 @@ import numpy.typing as npt
 
 from faceattr._hashing import GOLDEN, mix, to_unit
 
-__all__ = ["epoch_generator", "epoch_seed", "uniforms"]
+__all__ = ["MIXUP", "epoch_generator", "epoch_seed", "step_generator", "uniforms"]
+
+AUGMENTATION, MIXUP = 0, 1
+"""Purposes of random numbers."""
 
 
 def uniforms(
-    seed: int, epoch: int, positions: npt.NDArray[np.int64], columns: int
+    seed: int,
+    epoch: int,
+    positions: npt.NDArray[np.int64],
+    columns: int,
+    *,
+    purpose: int = AUGMENTATION,
 ) -> npt.NDArray[np.float64]:
     """Return numbers in [0, 1) that belong to positions of an epoch.
 
@@ -26,13 +34,17 @@ def uniforms(
         Places in the epoch's plan.
     columns : int
         How many numbers a position gets.
+    purpose : int, default AUGMENTATION
+        Each has numbers of its own.
 
     Returns
     -------
     numpy.ndarray of float64, shape (n, columns)
-        SplitMix64 of the four numbers.
+        SplitMix64 of the five numbers.
     """
     key = mix(mix(np.array([seed], np.uint64)) + np.uint64(epoch))
+    if purpose != AUGMENTATION:
+        key = mix(key ^ mix(np.array([purpose], np.uint64)))
     rows = mix(key + positions.astype(np.uint64))
     cells = mix(rows[:, None] + np.arange(columns, dtype=np.uint64)[None, :] * GOLDEN)
     return to_unit(cells)
@@ -41,6 +53,12 @@ def uniforms(
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
     """Return the generator that shuffles an epoch."""
     return np.random.default_rng([seed, epoch])
+
+
+def step_generator(seed: int, epoch: int, place: int) -> np.random.Generator:
+    """Return the generator that pairs the images of the step that starts at a place."""
+    # The last number keeps it apart from `epoch_generator`: trailing zeros change no generator.
+    return np.random.default_rng([seed, epoch, place, 1])
 
 
 def epoch_seed(seed: int, epoch: int, rank: int) -> int:

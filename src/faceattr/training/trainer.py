@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from faceattr.data import Dataset, ImageCache
-from faceattr.exceptions import InvalidTypeError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models import Model
-from faceattr.training.augment import POLICIES
-from faceattr.training.batches import Batches, Sampler
-from faceattr.training.checks import check_fit, check_share
+from faceattr.training.batches import Plan, Sampler
+from faceattr.training.checks import check_fit, check_sample_weight, check_share
 from faceattr.training.config import TrainConfig
-from faceattr.training.engine import Engine
+from faceattr.training.engine import Engine, check_trackers
 from faceattr.training.gathering import predict_in_shares
-from faceattr.training.loop import Run
-from faceattr.training.validation import Validator
+from faceattr.training.loop import EpochCallback, Run
+from faceattr.training.saving import RunSaver
+from faceattr.training.setup import (
+    Part,
+    flat_settings,
+    history_table,
+    identify,
+    make_batches,
+    make_plans,
+    make_validator,
+    open_part,
+    training_record,
+)
 
 __all__ = ["Trainer"]
 
@@ -35,6 +48,13 @@ class Trainer:
     cache_folder : path, optional
         Where decoded images are kept; by default what ``FACEATTR_CACHE`` names, or the user's cache
         folder. It holds faces.
+    checkpoint_folder : path, optional
+        Where a checkpoint is written after every epoch; the last two are kept. None by default.
+    trackers : sequence of str, default ()
+        Where the history goes besides: accelerate's trackers by name, such as "tensorboard",
+        "wandb" and "mlflow". Their packages are installed by the user.
+    tracker_folder : path, optional
+        For trackers that write files, such as TensorBoard.
 
     Attributes
     ----------
@@ -43,6 +63,10 @@ class Trainer:
         ``train_loss`` (weighted sum) and ``train_<task>_loss``, ``images_per_second`` (training
         alone), ``valid_loss``, ``valid_<task>_loss`` and ``valid_<task>_<metric>`` where there is a
         validation part (of the averaged weights where there is an average), ``seconds``.
+    stopped_ : str
+        Why the training ended: "epochs" (all done), "patience", "callback" or "interrupt".
+    rank_ : int
+        This process's number; 0 where there is only one, and for the one that should write.
 
     Examples
     --------
@@ -50,11 +74,13 @@ class Trainer:
     >>> faces = Dataset.synthetic(16, seed=0, size=32)
     >>> model = Model(tasks=faces.tasks, weights=None, image_size=32)
     >>> trainer = Trainer(TrainConfig(epochs=1, batch_size=8), progress=False).fit(model, faces)
-    >>> len(trainer.history_)
-    1
+    >>> len(trainer.history_), trainer.stopped_
+    (1, 'epochs')
     """
 
     history_: pd.DataFrame
+    stopped_: str
+    rank_: int
 
     def __init__(
         self,
@@ -62,10 +88,16 @@ class Trainer:
         *,
         progress: bool = True,
         cache_folder: str | Path | None = None,
+        checkpoint_folder: str | Path | None = None,
+        trackers: Sequence[str] = (),
+        tracker_folder: str | Path | None = None,
     ) -> None:
         self.config = config
         self.progress = progress
         self.cache_folder = cache_folder
+        self.checkpoint_folder = checkpoint_folder
+        self.trackers = trackers
+        self.tracker_folder = tracker_folder
 
     def fit(
         self,
@@ -74,10 +106,15 @@ class Trainer:
         valid: Dataset | None = None,
         *,
         sampler: Sampler | None = None,
+        sample_weight: Sequence[float] | pd.Series | str | None = None,
+        on_epoch: EpochCallback | None = None,
+        resume: bool = False,
     ) -> Self:
         """Train a model in place.
 
-        Images are decoded and resized once into the cache; later epochs decode nothing.
+        Images are decoded and resized once into the cache; later epochs decode nothing. Ctrl-C ends
+        the training after the current step: the model is then as after the last whole epoch, and
+        `stopped_` is "interrupt".
 
         Parameters
         ----------
@@ -87,51 +124,68 @@ class Trainer:
         train : Dataset
             At least two images, with the model's tasks. Missing labels are left out of the loss.
         valid : Dataset, optional
-            Looked at after every epoch; its figures stand in the history.
+            Looked at after every epoch; its figures stand in the history. A task that nobody
+            labelled here has none.
         sampler : object with ``plan(epoch)``, optional
             Chooses the images of an epoch: int64 (M, 2) of image index and repeat. By default every
             image once in an order that (seed, epoch) decides.
+        sample_weight : sequence of float, Series or str, optional
+            How much each training image's loss counts, at least 0, in the table's order; or the
+            name of the column that holds it. Only the proportions matter: they are scaled to a mean
+            of 1.
+        on_epoch : callable, optional
+            Called after each epoch with its row of the history, a dict of str to float, in every
+            process. Returning True ends the training; what it raises leaves `fit`.
+        resume : bool, default False
+            Go on from the newest whole checkpoint in `checkpoint_folder`; without one the training
+            starts at its beginning, so that the same command serves for both. On the CPU with the
+            same number of threads and processes the weights are those of an undisturbed training,
+            bit for bit.
 
         Returns
         -------
         Trainer
-            Itself, with `history_`.
+            Itself, with `history_` and `stopped_`.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If an argument does not fit.
+            If an argument does not fit, or `checkpoint_folder` holds checkpoints and `resume` is
+            False.
         DataError
             If an image cannot be read or labels are missing altogether.
+        MissingDependencyError
+            If the package of a tracker is not installed.
         TrainingError
-            If only one class is labelled, or the loss stops being a number.
+            If only one class is labelled; if the loss stops being a number (the images are named);
+            or if the checkpoint is that of another configuration, network or data.
+        OutputError
+            If a checkpoint or the cache cannot be written.
+        KeyboardInterrupt
+            If interrupted before the first epoch was done.
         """
         config = self._config()
         check_fit(model, train, valid, config)
+        weight = check_sample_weight(sample_weight, train)
+        self._check_folders(resume)
         started = time.perf_counter()
-        engine = Engine(config.mixed_precision, parts_rest=config.freeze_epochs > 0)
-        check_share(train, engine.world_size)
-        run = Run(
-            model=model,
-            train=train,
-            batches=self._batches(model, train, engine, config),
-            validator=None if valid is None else self._validator(model, valid, engine, config),
-            config=config,
-            engine=engine,
-            sampler=sampler,
-            progress=self.progress,
-        )
+        engine = self._engine(config)
+        check_share(train, engine.world_size * config.accumulate)
+        parts = self._open(model, train, valid, weight, engine)
+        for name, labels in parts[0].targets.labels.items():
+            model.head(name).prepare(labels)
+        run = self._run(model, parts, config, engine, make_plans(len(train), config, sampler))
+        run.on_epoch = on_epoch
         try:
+            self._keep_on_disk(run, parts, resume=resume)
+            engine.start_trackers(flat_settings(config))
             run.run()
         finally:
             engine.finish(model)
-        self.history_ = pd.DataFrame(run.history).astype({"epoch": "int64"})
-        model.info["training"] = {
-            "config": config.to_dict(),
-            "images": {"train": len(train), "valid": 0 if valid is None else len(valid)},
-            "labels": {name: int(train.table[name].notna().sum()) for name in model.tasks},
-            "seconds": round(time.perf_counter() - started, 1),
-        }
+        self.history_ = history_table(run.progress.history)
+        self.stopped_ = run.progress.stopped
+        self.rank_ = engine.rank
+        model.info["training"] = training_record(run, parts, time.perf_counter() - started)
         return self
 
     def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 128) -> pd.DataFrame:
@@ -147,8 +201,8 @@ class Trainer:
                 found=type(dataset).__name__,
                 hint="model.predict takes paths, folders, arrays and images",
             )
-        engine = Engine(self._config().mixed_precision)
-        return predict_in_shares(engine, model, dataset, batch_size, progress=self.progress)
+        self._config()
+        return predict_in_shares(Engine(), model, dataset, batch_size, progress=self.progress)
 
     def _config(self) -> TrainConfig:
         if self.config is None:
@@ -163,29 +217,65 @@ class Trainer:
             )
         return self.config
 
-    def _batches(
-        self, model: Model, train: Dataset, engine: Engine, config: TrainConfig
-    ) -> Batches:
-        labels = {name: model.head(name).encode(train.table) for name in model.tasks}
-        for name, values in labels.items():
-            model.head(name).prepare(values)
-        return Batches(
-            images=self._open(train, model),
-            labels=labels,
-            labelled={n: model.head(n).labelled(v).numpy() for n, v in labels.items()},
-            policy=POLICIES.get(config.augment, argument="augment"),
-            seed=config.seed,
-            batch_size=config.batch_size,
-            rank=engine.rank,
-            world_size=engine.world_size,
-            device=engine.device,
+    def _check_folders(self, resume: bool) -> None:
+        check_trackers(self.trackers, self.tracker_folder)
+        if resume and self.checkpoint_folder is None:
+            raise InvalidArgumentError(
+                "nothing to go on from",
+                argument="resume",
+                expected="a trainer with a checkpoint_folder",
+                found="checkpoint_folder=None",
+                hint='Trainer(config, checkpoint_folder="run/checkpoints")',
+            )
+
+    def _engine(self, config: TrainConfig) -> Engine:
+        return Engine(
+            config.mixed_precision,
+            parts_rest=config.freeze_epochs > 0,
+            trackers=self.trackers,
+            tracker_folder=self.tracker_folder,
         )
 
-    def _validator(
-        self, model: Model, valid: Dataset, engine: Engine, config: TrainConfig
-    ) -> Validator:
-        labels = {name: model.head(name).encode(valid.table) for name in model.tasks}
-        return Validator(self._open(valid, model), valid.table, labels, config, engine)
+    def _open(
+        self,
+        model: Model,
+        train: Dataset,
+        valid: Dataset | None,
+        weight: npt.NDArray[np.float32] | None,
+        engine: Engine,
+    ) -> tuple[Part, Part | None]:
+        cache = ImageCache(self.cache_folder)
+        trained = open_part(train, model, cache, engine, weight=weight, progress=self.progress)
+        if valid is None:
+            return trained, None
+        return trained, open_part(valid, model, cache, engine, progress=self.progress)
 
-    def _open(self, dataset: Dataset, model: Model) -> Any:
-        return ImageCache(self.cache_folder).open(dataset, model.image_size, progress=self.progress)
+    def _run(
+        self,
+        model: Model,
+        parts: tuple[Part, Part | None],
+        config: TrainConfig,
+        engine: Engine,
+        plan: Callable[[int], Plan],
+    ) -> Run:
+        train, valid = parts
+        return Run(
+            model=model,
+            ids=train.data.table["sample_id"].tolist(),
+            batches=make_batches(train, config, engine),
+            plan=plan,
+            validator=None if valid is None else make_validator(valid, config, engine),
+            config=config,
+            engine=engine,
+            show=self.progress,
+        )
+
+    def _keep_on_disk(self, run: Run, parts: tuple[Part, Part | None], *, resume: bool) -> None:
+        if self.checkpoint_folder is None:
+            return
+        saver = RunSaver(self.checkpoint_folder, identify(run, *parts), run.engine)
+        if resume:
+            saver.resume(run)
+        else:
+            saver.check_new()
+        run.saver = saver

@@ -21,7 +21,7 @@ from faceattr.models.predict import (
 from faceattr.tasks import RegressionTask
 from faceattr.training.config import TrainConfig
 from faceattr.training.engine import Engine
-from faceattr.training.losses import task_losses, weighted_sum
+from faceattr.training.losses import mean_losses, weighted_sum
 
 __all__ = ["Validation", "Validator"]
 
@@ -99,13 +99,14 @@ class Validator:
 
     def _losses(self, model: Model, outputs: dict[str, Tensor]) -> dict[str, float]:
         device = model.mean.device
-        outputs = {name: values.to(device) for name, values in outputs.items()}
-        labels = {name: values.to(device) for name, values in self.labels.items()}
-        counts = {
-            name: int(model.head(name).labelled(values).sum()) for name, values in labels.items()
-        }
+        losses: dict[str, Tensor] = {}
+        counts: dict[str, float] = {}
         with torch.inference_mode():
-            losses = task_losses(model, outputs, labels, counts)
-            total = weighted_sum(losses, self.config.loss_weights)
+            for name in model.tasks:
+                labels = self.labels[name].to(device)
+                losses[name] = model.head(name).loss(outputs[name].to(device), labels)
+                counts[name] = float(model.head(name).labelled(labels).sum())
+            means = mean_losses(losses, counts)
+            total = weighted_sum(means, self.config.loss_weights)
         figures = {"valid_loss": float(total)}
-        return figures | {f"valid_{name}_loss": float(loss) for name, loss in losses.items()}
+        return figures | {f"valid_{name}_loss": float(loss) for name, loss in means.items()}

@@ -1,0 +1,250 @@
+"""What is learned from labels that are missing, weighed or mixed, and from steps in parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceattr import Dataset, Model, TrainConfig
+from faceattr.data import ImageCache
+from faceattr.exceptions import DataError, InvalidArgumentError
+from faceattr.training.ema import EpochAverage
+from faceattr.training.engine import Engine
+from faceattr.training.losses import batch_losses, mean_losses, weighted_sum
+from faceattr.training.mixup import mix_images, mixture_of
+from faceattr.training.setup import make_batches, make_plans, open_part
+from training.samples import PlainBackbone, drawings, fit, halves, same, seeded, state, tiny
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return drawings()
+
+
+def partly_labelled(faces):
+    table = faces.table.copy()
+    table.loc[table.index[:25], "age"] = np.nan
+    table.loc[table.index[20:], "gender"] = None
+    return Dataset(table, tasks=faces.tasks)
+
+
+def gradients(faces, weight=None, **settings):
+    """Return losses and gradients of a first epoch in which nothing is learned."""
+    config = TrainConfig(ema_decay=0.0, restore="last", augment="none", **settings)
+    model = tiny(faces, PlainBackbone, dropout=0.0).train()
+    engine = Engine()
+    part = open_part(faces, model, ImageCache(), engine, weight=weight)
+    batches = make_batches(part, config, engine)
+    found = []
+    for step in batches.epoch(make_plans(len(faces), config, None)(0), 0):
+        model.zero_grad()
+        total = 0.0
+        for batch in step.batches:
+            losses = batch_losses(model, model(batch.images), batch)
+            loss = weighted_sum(mean_losses(losses, step.counts), {})
+            loss.backward()
+            total += float(loss.detach())
+        grads = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        found.append((total, grads))
+    return found
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+@pytest.mark.parametrize("partly", [False, True])
+def test_accumulated_batches_give_the_gradient_of_a_large_one(faces, partly, mixup):
+    data = partly_labelled(faces) if partly else faces
+    one = gradients(data, batch_size=20, mixup=mixup)
+    four = gradients(data, batch_size=20, accumulate=4, mixup=mixup)
+    assert len(one) == len(four) == 2
+    for (loss, grad), (loss4, grad4) in zip(one, four, strict=True):
+        assert loss4 == pytest.approx(loss, rel=1e-5)
+        torch.testing.assert_close(grad4, grad, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_training_is_that_of_large_batches(faces):
+    plain = {"backbone": PlainBackbone, "dropout": 0.0}
+    one, _ = fit(faces, tiny(faces, **plain), batch_size=20, epochs=3)
+    four, _ = fit(faces, tiny(faces, **plain), batch_size=20, epochs=3, accumulate=4)
+    for key, value in state(one).items():
+        torch.testing.assert_close(four.state_dict()[key], value, rtol=1e-3, atol=1e-4)
+
+
+def test_too_many_batches_for_the_images(faces):
+    with pytest.raises(DataError, match="too few images"):
+        fit(faces.select(np.arange(40) < 7), accumulate=4)
+
+
+def test_weights_count_images_like_repeats(faces):
+    doubled = np.where(np.arange(40) < 10, 2.0, 1.0)
+    weighted = gradients(faces, (doubled / doubled.mean()).astype(np.float32), batch_size=40)
+    table = pd.concat([faces.table, faces.table[:10].assign(sample_id=lambda t: t.sample_id + "b")])
+    table.loc[table["sample_id"].str.endswith("b"), "path"] += ""
+    model = tiny(faces, PlainBackbone, dropout=0.0).train()
+    images = np.stack([faces.read(row) for row in [*range(40), *range(10)]])
+    outputs = model(torch.from_numpy(images).permute(0, 3, 1, 2))
+    labels = {name: model.head(name).encode(table.reset_index(drop=True)) for name in model.tasks}
+    losses = {name: model.head(name).loss(outputs[name], labels[name]).mean() for name in labels}
+    sum(losses.values()).backward()
+    expected = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    torch.testing.assert_close(weighted[0][1], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_only_the_proportions_of_weights_matter(faces):
+    weights = np.random.default_rng(0).random(40)
+    one, _ = fit(faces, sample_weight=weights)
+    other, _ = fit(faces, sample_weight=1000 * weights)
+    plain, _ = fit(faces)
+    for key, value in state(one).items():
+        torch.testing.assert_close(other.state_dict()[key], value, rtol=1e-3, atol=1e-4)
+    assert not same(state(one), state(plain))
+
+
+def test_weights_may_stand_in_a_column(faces):
+    weights = np.linspace(0, 2, 40)
+    table = faces.table.assign(trust=weights)
+    column, _ = fit(Dataset(table, tasks=faces.tasks), sample_weight="trust")
+    array, _ = fit(faces, sample_weight=weights)
+    assert same(state(column), state(array))
+
+
+@pytest.mark.parametrize(
+    ("weight", "rows"),
+    [
+        ("nonsense", 0),
+        ([1.0] * 39, 0),
+        ([0.0] * 40, 0),
+        ([-1.0] + [1.0] * 39, 1),
+        ([float("nan"), float("inf")] + [1.0] * 38, 2),
+        (["much"] * 40, 40),
+    ],
+)
+def test_wrong_weights_are_refused(faces, weight, rows):
+    with pytest.raises(InvalidArgumentError) as caught:
+        fit(faces, sample_weight=weight)
+    assert caught.value.argument == "sample_weight"
+    assert len(caught.value.rows) == rows
+
+
+@given(n=st.integers(1, 40), alpha=st.floats(0.05, 10), seed=st.integers(0, 9))
+def test_everybody_is_the_partner_of_one(n, alpha, seed):
+    places = np.arange(100, 100 + n)
+    found = mixture_of(places, alpha, seed, 3)
+    assert sorted(found.partners) == places.tolist()
+    assert found.share.min() >= 0.5
+    assert found.share.max() <= 1
+
+
+def test_shares_follow_the_beta_distribution():
+    share = mixture_of(np.arange(20_000), 0.4, 0, 0).share.astype(float)
+    drawn = np.random.default_rng(0).beta(0.4, 0.4, 20_000)
+    expected = np.maximum(drawn, 1 - drawn)
+    # Two samples: five standard errors of the difference.
+    assert abs(share.mean() - expected.mean()) < 5 * expected.std() * np.sqrt(2 / 20_000)
+    assert mixture_of(np.arange(9), 0.0, 0, 0) is None
+
+
+def test_images_are_mixed_by_their_shares():
+    one = torch.full((2, 3, 4, 4), 100, dtype=torch.uint8)
+    other = torch.full((2, 3, 4, 4), 200, dtype=torch.uint8)
+    mixed = mix_images(one, other, torch.tensor([0.75, 1.0]))
+    assert mixed[:, 0, 0, 0].tolist() == [125.0, 100.0]
+
+
+def test_mixed_losses_are_those_of_both_labels(faces):
+    model = tiny(faces, PlainBackbone, dropout=0.0)
+    engine = Engine()
+    config = TrainConfig(mixup=0.4, batch_size=40, augment="none")
+    part = open_part(faces, model, ImageCache(), engine)
+    plan = make_plans(40, config, None)(0)
+    (step,) = make_batches(part, config, engine).epoch(plan, 0)
+    (batch,) = step.batches
+    mixture = mixture_of(np.arange(40), 0.4, config.seed, 0)
+    images = part.images.take(plan[:, 0]).astype(np.float32)
+    share = mixture.share[:, None, None, None]
+    expected = share * images + (1 - share) * images[mixture.partners]
+    np.testing.assert_allclose(batch.images.permute(0, 2, 3, 1), expected, atol=0.01)
+    outputs = model(batch.images)
+    losses = batch_losses(model, outputs, batch)["gender"]
+    labels = part.targets.labels["gender"][torch.from_numpy(plan[:, 0])]
+    others = labels[torch.from_numpy(mixture.partners)]
+    chances = torch.log_softmax(outputs["gender"], dim=1)
+    weight = torch.from_numpy(mixture.share)
+    direct = -weight * chances.gather(1, labels[:, None])[:, 0]
+    direct = direct - (1 - weight) * chances.gather(1, others[:, None])[:, 0]
+    torch.testing.assert_close(losses, direct)
+    assert step.counts == pytest.approx({"age": 40.0, "gender": 40.0})
+
+
+def test_mixup_changes_training_and_keeps_missing_labels_out(faces):
+    partial = partly_labelled(faces)
+    mixed, trainer = fit(partial, mixup=0.4)
+    plain, _ = fit(partial)
+    assert not same(state(mixed), state(plain))
+    assert np.isfinite(trainer.history_["train_loss"]).all()
+
+
+def test_late_epochs_are_averaged(faces):
+    states = []
+
+    class Watching:
+        """Looks at the weights when the next epoch is planned."""
+
+        def plan(self, epoch):
+            states.append({k: v.double() for k, v in state(model).items()})
+            rows = np.arange(40)
+            return np.stack([rows, np.zeros_like(rows)], axis=1)
+
+    model = tiny(faces)
+    settings = {"epochs": 4, "average_epochs": 3, "ema_decay": 0.0, "lr": 0.05}
+    fit(faces, model, sampler=Watching(), restore="average", **settings)
+    last, _ = fit(faces, sampler=Watching(), restore="last", **settings)
+    ends = [*states[2:4], {k: v.double() for k, v in state(last).items()}]
+    for key, value in state(model).items():
+        if value.is_floating_point():
+            mean = torch.stack([end[key] for end in ends]).mean(dim=0)
+            torch.testing.assert_close(value.double(), mean, rtol=1e-4, atol=1e-6)
+    assert not same(state(model), state(last))
+
+
+def test_the_mean_of_epochs_is_a_mean():
+    mean = EpochAverage()
+    for number in (1.0, 2.0, 6.0):
+        mean.add({"weight": torch.tensor([number]), "steps": torch.tensor(int(number))})
+    assert mean.state["weight"].item() == pytest.approx(3.0)
+    assert mean.state["steps"].item() == 6
+    assert mean.epochs == 3
+
+
+def test_validation_may_lack_the_labels_of_a_task(faces):
+    train, valid = halves(faces)
+    table = valid.table.copy()
+    table["age"] = np.nan
+    partial = Dataset(table, tasks=faces.tasks)
+    _, trainer = fit(train, valid=partial, restore="best", ema_decay=0.0)
+    history = trainer.history_
+    assert history["valid_age_mae"].isna().all()
+    assert history["valid_gender_accuracy"].notna().all()
+    with pytest.raises(DataError, match="'age'"):
+        fit(train, valid=partial, monitor="age/mae")
+
+
+def test_float16_wants_an_accelerator(faces):
+    with pytest.raises(InvalidArgumentError, match="float16"):
+        fit(faces, mixed_precision="fp16")
+
+
+def test_auto_precision_is_full_on_the_cpu(faces):
+    automatic, trainer = fit(faces, mixed_precision="auto")
+    plain, _ = fit(faces)
+    assert same(state(automatic), state(plain))
+    assert automatic.info["training"]["precision"] == "no"
+    assert trainer.stopped_ == "epochs"
+
+
+def test_seeded_backbones_are_alike():
+    assert same(seeded().state_dict(), seeded().state_dict())
+    assert isinstance(tiny(drawings(4)), Model)
