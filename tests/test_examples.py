@@ -55,3 +55,20 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
     assert "## Gender by age group" in page
     assert (tmp_path / "work" / recipe / "model.safetensors").is_file()
     assert (tmp_path / "results" / "utkface-split-seed0.csv").is_file()
+
+
+def test_search_optuna(tmp_path, monkeypatch, capsys):
+    import pandas as pd
+
+    example = load("search_optuna", monkeypatch)
+    options = ["search_optuna.py", "--epochs", "2", "--size", "32", "--drawings", "60"]
+    for trials in ("2", "3"):  # the second run goes on where the first one stopped
+        arguments = [*options, "--trials", trials, "--out", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        example.main()
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert table["number"].tolist() == [0, 1, 2]
+    assert table["params_lr"].iloc[0] == pytest.approx(example.STUDY.lr)
+    assert table["params_lr"].nunique() == 3
+    assert set(table["state"]) <= {"COMPLETE", "PRUNED"}
+    assert "2 of 3 trials are done" in capsys.readouterr().out
