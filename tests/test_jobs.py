@@ -85,6 +85,28 @@ def test_a_folder_for_each_class_can_be_opened(photos: Path) -> None:
     assert open_dataset(section).tasks["glasses"].classes == ("no", "yes")  # type: ignore[union-attr]
 
 
+def test_a_list_of_fairface_can_be_opened_and_trained(photos: Path) -> None:
+    names = [path.name for path in sorted(photos.glob("face *.png"))]
+    labels = ["0-2,Male", "31,Female", "more than 70,Male"] * 8
+    rows = [f"{name},{label},White,True" for name, label in zip(names, labels, strict=True)]
+    (photos / "lists").mkdir()
+    path = photos / "lists" / "fairface.csv"
+    path.write_text("file,age,gender,race,service_test\n" + "\n".join(rows), encoding="utf-8")
+    section = DataSection("fairface", path=str(path), root=str(photos))
+    section.check()
+    opened = open_dataset(section)
+    assert (len(opened), len(opened.rejects)) == (23, 1)
+    assert list(opened.tasks) == ["age", "gender"]
+    race = DataSection("fairface", path=str(path), root=str(photos), tasks=["race"], verify=False)
+    assert list(open_dataset(race).tasks) == ["race"]
+    data = {"kind": "fairface", "path": str(path), "root": str(photos)}
+    job = TrainingJob.from_dict({**TINY, "data": data, "output": str(photos / "out")})
+    result = run_training(job.changed(["split.valid=0", "split.test=0.3"]), progress=False)
+    assert result.predictions["age"].isna().any()
+    assert result.history["train_age_loss"].gt(0).all()
+    assert result.model.info["training_data"] == "FairFace, CC BY 4.0"
+
+
 def test_utkface_names_can_be_opened(photos: Path) -> None:
     chips = photos / "chips"
     chips.mkdir()

@@ -74,7 +74,22 @@ class RegressionTask:
             )
         object.__setattr__(self, "bounds", pair)
 
-    def parse(self, labels: Sequence[object] | pd.Series, rows: Sequence[str]) -> pd.Series:
+    @property
+    def range_columns(self) -> tuple[str, str]:
+        """The columns of an index table for labels known as a range, ``<name>_min`` and ``_max``.
+
+        Both ends are inclusive, and the label itself is missing. The names mean this only in a
+        table that has both of them.
+        """
+        return f"{self.name}_min", f"{self.name}_max"
+
+    def parse(
+        self,
+        labels: Sequence[object] | pd.Series,
+        rows: Sequence[str],
+        *,
+        column: str | None = None,
+    ) -> pd.Series:
         """Read labels as float64.
 
         Parameters
@@ -83,6 +98,9 @@ class RegressionTask:
             Numbers or their text; None, NaN and "" mean not labelled.
         rows : sequence of str, length n
             Names of the rows, for errors.
+        column : str, optional
+            What errors and the result are called, such as one of `range_columns`; the task's name
+            by default.
 
         Returns
         -------
@@ -94,19 +112,17 @@ class RegressionTask:
         DataError
             If a label is not a number or lies outside the bounds.
         """
+        name = column or self.name
         raw = pd.Series(labels, dtype=object).reset_index(drop=True)
         missing = _is_missing(raw)
         values = pd.to_numeric(raw.mask(missing), errors="coerce").astype("float64")
-        self._refuse(values.isna() & ~missing, raw, rows, "a number")
-        self._refuse(values.abs() == math.inf, raw, rows, "a finite number")
+        _refuse_labels(name, values.isna() & ~missing, raw, rows, "a number")
+        _refuse_labels(name, values.abs() == math.inf, raw, rows, "a finite number")
         if self.bounds is not None:
             low, high = self.bounds
             outside = (values < low) | (values > high)
-            self._refuse(outside, raw, rows, f"a number from {low:g} to {high:g}")
-        return values.rename(self.name)
-
-    def _refuse(self, bad: pd.Series, raw: pd.Series, rows: Sequence[str], expected: str) -> None:
-        _refuse_labels(self.name, bad, raw, rows, expected)
+            _refuse_labels(name, outside, raw, rows, f"a number from {low:g} to {high:g}")
+        return values.rename(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types."""
@@ -273,8 +289,8 @@ class TaskSet(Mapping[str, Task]):
     Raises
     ------
     InvalidArgumentError
-        If there is no task, two share a name, or one's name would collide with a column derived
-        from another's.
+        If there is no task, two share a name, or two have the names of the columns for another's
+        range, ``<task>_min`` and ``<task>_max``.
 
     Examples
     --------
@@ -303,6 +319,7 @@ class TaskSet(Mapping[str, Task]):
             )
         check_unique([item.name for item in items], "tasks")
         self._tasks = {item.name: item for item in items}
+        _check_ranges_free(self._tasks)
 
     def __getitem__(self, name: str) -> Task:
         return self._tasks[name]
@@ -344,6 +361,17 @@ def _check_name(name: object) -> None:
             found=repr(name),
             hint="rename the label's column",
         )
+
+
+def _check_ranges_free(tasks: Mapping[str, Task]) -> None:
+    for task in tasks.values():
+        if isinstance(task, RegressionTask) and all(name in tasks for name in task.range_columns):
+            raise InvalidArgumentError(
+                f"names of the columns for a range of {task.name!r}",
+                argument="tasks",
+                rows=task.range_columns,
+                hint="rename these tasks and their columns",
+            )
 
 
 def _is_missing(raw: pd.Series) -> pd.Series:

@@ -37,8 +37,11 @@ def check_head(head: type[Head], task: Task) -> None:
     """Check a head on a task.
 
     Its outputs have the declared size; its loss is one finite number an image, 0 where the label is
-    missing, and a few steps of gradient descent lower it; its columns are complete, of the right
-    length, and within the task's bounds or classes, also for extreme outputs.
+    missing, and a few steps of gradient descent lower it; its loss of blended images is that of one
+    label where the other has no share, and a missing label adds nothing to it; its columns are
+    complete, of the right length, and within the task's bounds or classes, also for extreme
+    outputs. Of a head that supports ranges all this holds for ranges too: one without width costs
+    what the label costs, and a wider one costs no more than one inside it.
 
     Parameters
     ----------
@@ -60,8 +63,9 @@ def check_head(head: type[Head], task: Task) -> None:
         labels = built.encode(table)
         built.prepare(labels)
         _check_shapes(built, features)
-        _check_loss(built, features, labels)
-        _check_learns(built, features, labels)
+        _check_labels(built, features, labels)
+        if built.supports_ranges:
+            _check_ranges(built, features, table)
         outputs = torch.randn(_N, built.output_size(task))
         for scale in (1.0, 1e4, -1e4):
             _check_columns(task, built.columns(scale * outputs))
@@ -119,6 +123,12 @@ def _labels(task: Task) -> pd.Series:
     return values.mask(pd.Series(np.arange(_N) == 0))
 
 
+def _check_labels(head: Head, features: Tensor, labels: Tensor) -> None:
+    _check_loss(head, features, labels)
+    _check_mixing(head, features, labels)
+    _check_learns(head, features, labels)
+
+
 def _check_shapes(head: Head, features: Tensor) -> None:
     outputs = head(features)
     wanted = (_N, head.output_size(head.task))
@@ -147,6 +157,61 @@ def _check_loss(head: Head, features: Tensor, labels: Tensor) -> None:
     )
     _expect(
         float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0])
+    )
+
+
+def _check_mixing(head: Head, features: Tensor, labels: Tensor) -> None:
+    outputs = head(features).detach()
+    other = labels.flip(0)  # the last is missing there, the first here
+    share = torch.linspace(0.1, 0.9, _N)
+    mine, theirs = head.loss(outputs, labels), head.loss(outputs, other)
+    _expect_close(
+        "a share of 1 is not the loss of the label",
+        mine,
+        head.mixed_loss(outputs, labels, other, torch.ones(_N)),
+    )
+    _expect_close(
+        "a share of 0 is not the loss of the other label",
+        theirs,
+        head.mixed_loss(outputs, labels, other, torch.zeros(_N)),
+    )
+    mixed = head.mixed_loss(outputs, labels, other, share)
+    _expect(bool(torch.isfinite(mixed).all()), "mixed losses are not finite", "numbers", str(mixed))
+    _expect_close(
+        "a missing label adds something to the mixed loss",
+        torch.stack([(1 - share[0]) * theirs[0], share[-1] * mine[-1]]),
+        mixed[[0, -1]],
+    )
+    alone = head.mixed_loss(outputs, labels, labels, share)[:1]
+    _expect_close("two missing labels cost something", torch.zeros(1), alone)
+
+
+def _check_ranges(head: Head, features: Tensor, table: pd.DataFrame) -> None:
+    task = head.task
+    if not isinstance(task, RegressionTask):
+        raise ContractError("only numbers have ranges", expected="RegressionTask", found=repr(task))
+    low, high = task.bounds or (-1.0, 3.0)
+    middle = table[task.name]
+    outputs = head(features).detach()
+
+    def encode(width: float) -> Tensor:
+        ends = ((middle - width).clip(low, high), (middle + width).clip(low, high))
+        columns = dict(zip(task.range_columns, ends, strict=True))
+        return head.encode(pd.DataFrame({task.name: np.nan, **columns}))
+
+    _expect_close(
+        "a range without width is not the label",
+        head.loss(outputs, head.encode(table)),
+        head.loss(outputs, encode(0.0)),
+    )
+    narrow, wide = encode((high - low) / 20), encode((high - low) / 5)
+    _check_labels(head, features, narrow)
+    excess = head.loss(outputs, wide) - head.loss(outputs, narrow)
+    _expect(
+        bool((excess <= 1e-4).all()),
+        "a wider range costs more than one inside it",
+        "no more",
+        str(excess),
     )
 
 
@@ -212,6 +277,11 @@ def _check_classes(
         str(best),
         str(predicted),
     )
+
+
+def _expect_close(problem: str, expected: Tensor, found: Tensor) -> None:
+    near = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-5, atol=1e-6)
+    _expect(near, problem, str(expected), str(found))
 
 
 def _expect(holds: bool, problem: str, expected: str, found: str) -> None:

@@ -94,9 +94,10 @@ class TestReading:
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         loaded = {Path(name).resolve() for name in json.loads(run.stdout)}
         counted = {path.resolve() for path in reader.drawing_modules()}
-        others = "_core _csv _fingerprints _packs _relabel __init__ cache dataset duplicates index"
+        others = "_core _csv _fairface _fingerprints _packs _relabel __init__ cache dataset"
         here = Path(reader.__file__).resolve().parent
-        of_data_sets = {here / f"{name}.py" for name in (*others.split(), "reader", "splits")}
+        others += " duplicates index reader splits"
+        of_data_sets = {here / f"{name}.py" for name in others.split()}
         assert loaded - of_data_sets == counted
 
 
@@ -267,11 +268,65 @@ class TestConcat:
         assert len(both) == 15
         assert both.tasks["gender"].to_dict()["codes"] == {"7": "male"}
 
-    def test_other_tasks_and_nothing_are_errors(self, ds: Dataset) -> None:
-        with pytest.raises(DataError, match="different tasks"):
-            Dataset.concat([ds, Dataset(ds.table, tasks=AGE)])
-        with pytest.raises(InvalidArgumentError, match="no data set"):
-            Dataset.concat([])
+    def test_other_definitions_and_nothing_are_errors(self, ds: Dataset) -> None:
+        other = Dataset(
+            ds.table.drop(columns="gender"), tasks=RegressionTask("age", bounds=(0, 99))
+        )
+        with pytest.raises(DataError, match=r"different tasks of the same name.*99"):
+            Dataset.concat([ds, other])
+        for nothing in ([], {}):
+            with pytest.raises(InvalidArgumentError, match="no data set"):
+                Dataset.concat(nothing)
+
+    def test_tasks_are_those_of_all(self, ds: Dataset) -> None:
+        glasses = pd.DataFrame(
+            {
+                "sample_id": ["g0", "g1"],
+                "path": ["synthetic:8/0/16", "synthetic:8/1/16"],
+                "glasses": ["yes", "no"],
+                "age_min": [20, np.nan],
+                "age_max": [29, np.nan],
+                "age": [np.nan, 7],
+            }
+        )
+        both = Dataset.concat([ds, Dataset(glasses, tasks=[GLASSES, AGE])])
+        assert list(both.tasks) == ["age", "gender", "glasses"]
+        assert both.table.columns.tolist()[:7] == [
+            "sample_id", "path", "age", "age_min", "age_max", "gender", "glasses",
+        ]  # fmt: skip
+        assert both.table["gender"].isna().tolist() == [False] * 12 + [True] * 2
+        assert both.table["glasses"].tolist()[12:] == ["yes", "no"]
+        assert both.table["age_max"].notna().tolist() == [False] * 12 + [True, False]
+        assert both[12].labels == {"age": None, "gender": None, "glasses": "yes"}
+        expected = {"age": "float64", "age_min": "float64", "gender": "str", "glasses": "str"}
+        assert both.table.dtypes.astype(str)[list(expected)].to_dict() == expected
+        pd.testing.assert_frame_equal(Dataset(both.table, tasks=both.tasks).table, both.table)
+
+    def test_labels_of_one_and_groups_of_another_are_not_mixed(self, ds: Dataset) -> None:
+        plain = Dataset(ds.table, tasks=AGE)
+        with pytest.raises(DataError, match=r"\[1\].*'gender'.*with_labels.*drop") as caught:
+            Dataset.concat([ds, plain])
+        assert caught.value.rows == ("gender",)
+        with pytest.raises(DataError, match="second: columns to group by"):
+            Dataset.concat({"first": ds, "second": plain})
+        # Both ways of the hint lead on.
+        gender = ds.tasks["gender"]
+        task = plain.with_labels(plain.table[["sample_id"]], tasks=[gender])
+        assert list(Dataset.concat({"a": ds, "b": task}).tasks) == ["age", "gender"]
+        without = Dataset(plain.table.drop(columns=["gender"]), tasks=plain.tasks)
+        both = Dataset.concat({"a": ds, "b": without})
+        assert both.table["gender"].notna().sum() == 12
+
+    def test_columns_that_would_become_a_range_are_not_mixed(self, ds: Dataset) -> None:
+        score = RegressionTask("score", bounds=(0, 9))
+        table = ds.table[["sample_id", "path"]].assign(score=1.0)
+        low = Dataset(table.assign(score_min=5.0), tasks=score)
+        high = Dataset(table.assign(score_max=3.0), tasks=score)
+        with pytest.raises(DataError, match="'score_min'"):
+            Dataset.concat({"a": low, "b": high})
+        ages = Dataset(table.assign(age_min=5.0, age_max=6.0), tasks=score)
+        with pytest.raises(DataError, match="'age_min', 'age_max'"):
+            Dataset.concat({"a": ds, "b": ages})
 
 
 class TestBadInput:

@@ -186,3 +186,211 @@ def test_missing_labels_change_nothing_for_the_others(kind, task, known, seed):
     assert head.labelled(torch.where(mask, labels, missing)).tolist() == known
     torch.testing.assert_close(partial[mask], head.loss(outputs, labels)[mask])
     assert float(partial[~mask].abs().sum()) == 0
+
+
+def old_distribution_loss(head, outputs, labels):
+    """The loss of plain labels, as it was before there were ranges."""
+    log_probabilities = torch.log_softmax(outputs, dim=1)
+    target = head.target(labels)
+    divergence = (torch.xlogy(target, target) - target * log_probabilities).sum(dim=1)
+    expected = (log_probabilities.exp() * head.support).sum(dim=1)
+    return divergence + (expected - labels).abs() / head.scale
+
+
+def random_outputs(seed, n=1, size=117, scale=3.0):
+    return scale * torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
+
+
+ends = st.tuples(st.floats(0, 116), st.floats(0, 116)).map(sorted)
+
+
+class TestRanges:
+    def test_only_the_distribution_head_supports_them(self):
+        assert [kind for kind in HEADS if HEADS.get(kind, argument="").supports_ranges] == [
+            "distribution"
+        ]
+
+    def test_encoding(self):
+        table = pd.DataFrame({"age": [30.0, np.nan, np.nan]})
+        head = DistributionHead(AGE, 4, 0.0)
+        assert head.encode(table)[0].tolist() == [30, 30]
+        assert head.labelled(head.encode(table)).tolist() == [True, False, False]
+        table = table.assign(age_min=[20.0, 20.0, np.nan], age_max=[40.0, 29.0, np.nan])
+        labels = head.encode(table)
+        assert labels.dtype == torch.float32
+        assert labels[:2].tolist() == [[30, 30], [20, 29]]
+        assert head.labelled(labels).tolist() == [True, True, False]
+        # Other heads, also those of others, see plain labels as before.
+        linear = LinearHead(AGE, 4, 0.0)
+        assert linear.encode(table).shape == (3,)
+        assert linear.labelled(linear.encode(table)).tolist() == [True, False, False]
+
+    def test_constants_come_from_labels_and_middles(self):
+        head = DistributionHead(AGE, 4, 0.0)
+        columns = {"age": [10, np.nan, np.nan, np.nan], "age_min": [np.nan, 16, 50, np.nan]}
+        head.prepare(head.encode(pd.DataFrame({**columns, "age_max": [np.nan, 24, 70, np.nan]})))
+        assert float(head.center) == 20
+        assert float(head.scale) == pytest.approx(50 / 3)
+
+    def test_no_label_leaves_the_constants(self):
+        head = DistributionHead(AGE, 4, 0.0)
+        head.prepare(torch.full((3, 2), torch.nan))
+        assert not bool(head.prepared)
+        assert float(head.center) == 58
+
+    @given(st.lists(st.floats(0, 116, width=32), min_size=1, max_size=8), st.integers(0, 999))
+    def test_plain_labels_cost_what_they_cost_before(self, ages, seed):
+        head = DistributionHead(AGE, 4, 0.0)
+        labels, outputs = torch.tensor(ages), random_outputs(seed, len(ages))
+        before, now = outputs.clone().requires_grad_(), outputs.clone().requires_grad_()
+        expected = old_distribution_loss(head, before, labels)
+        found = head.loss(now, torch.stack([labels, labels], dim=1))
+        assert torch.equal(found, expected)
+        assert torch.equal(head.loss(outputs, labels), expected)
+        torch.autograd.backward(expected.sum())
+        torch.autograd.backward(found.sum())
+        assert torch.equal(now.grad, before.grad)
+
+    @given(ends, st.integers(0, 999), st.sampled_from([0.1, 3.0, 30.0]))
+    def test_a_range_costs_the_logarithm_of_its_probability(self, pair, seed, scale):
+        low, high = (float(np.float32(end)) for end in pair)
+        if low == high:
+            return
+        head = DistributionHead(AGE, 4, 0.0).double()
+        outputs = random_outputs(seed, scale=scale).double()
+        direct, found = outputs.clone().requires_grad_(), outputs.clone().requires_grad_()
+        distance = torch.clamp(torch.maximum(low - head.support, head.support - high), min=0)
+        inside = distance <= 0.5
+        assert bool(inside.any())
+        log_probabilities = torch.log_softmax(direct, dim=1)
+        expected = (log_probabilities.exp() * head.support).sum(dim=1)
+        away = torch.relu(low - expected) + torch.relu(expected - high)
+        wanted = away / head.scale - torch.logsumexp(log_probabilities[:, inside], dim=1)
+        loss = head.loss(found, torch.tensor([[low, high]], dtype=torch.float64))
+        torch.testing.assert_close(loss, wanted)
+        torch.autograd.backward(wanted.sum())
+        torch.autograd.backward(loss.sum())
+        torch.testing.assert_close(found.grad, direct.grad)
+
+    @pytest.mark.parametrize("task", [AGE, SHARE], ids=lambda task: task.name)
+    @given(
+        shares=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted),
+        seed=st.integers(0, 99),
+        scale=st.sampled_from([1.0, 1e4]),
+    )
+    def test_any_range_gives_a_finite_loss_and_gradient(self, task, shares, seed, scale):
+        head = build_head("distribution", task, 4, 0.0)
+        outputs = random_outputs(seed, size=head.output_size(task), scale=scale).requires_grad_()
+        labels = torch.tensor([shares]) * task.bounds[1]
+        loss = head.loss(outputs, labels)
+        torch.autograd.backward(loss.sum())
+        assert float(loss.detach()) >= -1e-5
+        assert bool(torch.isfinite(loss).all())
+        assert bool(torch.isfinite(outputs.grad).all())
+
+    def test_there_is_a_value_in_every_range(self):
+        head = DistributionHead(SHARE, 4, 0.0)
+        low = torch.linspace(0, 1, 4001)
+        within = head._within(low, low + 1e-6)
+        assert bool(within.any(dim=1).all())
+        assert int(within.sum(dim=1).max()) <= 2
+        whole = DistributionHead(AGE, 4, 0.0)
+        values = whole._within(torch.tensor([20.0]), torch.tensor([29.0]))[0].nonzero().flatten()
+        assert values.tolist() == list(range(20, 30))
+
+    @given(st.integers(0, 107), st.integers(0, 99))
+    def test_the_loss_falls_when_mass_moves_inside(self, low, seed):
+        head = DistributionHead(AGE, 4, 0.0)
+        outputs, labels = random_outputs(seed, scale=1.0), torch.tensor([[low, low + 9.0]])
+        inside = head._within(labels[:, 0], labels[:, 1])
+        losses = [
+            float(head.loss(outputs + rise * inside, labels)) for rise in (0.0, 1.0, 4.0, 40.0)
+        ]
+        assert losses == sorted(losses, reverse=True)
+        assert losses[0] > losses[2]
+        assert losses[-1] == pytest.approx(0, abs=1e-4)
+
+    def test_the_contract_check_finds_a_range_that_is_a_number(self):
+        class Middle(DistributionHead):
+            def encode(self, table):
+                return super().encode(table).mean(dim=1)
+
+        with pytest.raises(ContractError, match="wider range"):
+            check_head(Middle, AGE)
+
+    def test_the_contract_check_finds_ranges_that_are_not_read(self):
+        class Deaf(DistributionHead):
+            def encode(self, table):
+                return super().encode(table[["age"]])
+
+        with pytest.raises(ContractError, match="range without width"):
+            check_head(Deaf, AGE)
+
+
+class TestMixedLoss:
+    def test_classes_are_linear_in_the_target(self):
+        outputs, share = torch.randn(4, 3), torch.rand(4)
+        first, second = torch.tensor([0, 1, 2, 0]), torch.tensor([1, 1, 0, 2])
+        one_hot = torch.nn.functional.one_hot
+        target = share[:, None] * one_hot(first, 3) + (1 - share)[:, None] * one_hot(second, 3)
+        wanted = torch.nn.functional.cross_entropy(outputs, target, reduction="none")
+        found = SoftmaxHead(RACE, 4, 0.0).mixed_loss(outputs, first, second, share)
+        torch.testing.assert_close(found, wanted)
+
+    def test_distributions_are_mixed_and_not_numbers(self):
+        head = DistributionHead(AGE, 4, 0.0)
+        young, old, half = (
+            torch.tensor([[8.0] * 2]),
+            torch.tensor([[80.0] * 2]),
+            torch.tensor([0.5]),
+        )
+        both = 0.5 * (head.target(young[:, 0]) + head.target(old[:, 0]))
+        middle = head.target(torch.tensor([44.0]))
+        cost = {
+            name: float(head.mixed_loss(target.clamp(min=1e-30).log(), young, old, half))
+            for name, target in (("both", both), ("middle", middle))
+        }
+        assert cost["both"] == pytest.approx(0, abs=1e-4)
+        assert cost["middle"] > 1
+
+    @given(pairs=st.lists(st.tuples(ends, ends), min_size=1, max_size=6), seed=st.integers(0, 99))
+    def test_a_whole_share_is_the_loss_itself(self, pairs, seed):
+        head = DistributionHead(AGE, 4, 0.0)
+        first, second = (torch.tensor(labels) for labels in zip(*pairs, strict=True))
+        first[0] = torch.nan
+        outputs = random_outputs(seed, len(pairs)).requires_grad_()
+        one = torch.ones(len(pairs))
+        assert torch.equal(head.mixed_loss(outputs, first, second, one), head.loss(outputs, first))
+        assert torch.equal(
+            head.mixed_loss(outputs, first, second, 0 * one), head.loss(outputs, second)
+        )
+        mixed = head.mixed_loss(outputs, first, second, torch.linspace(0.05, 0.95, len(pairs)))
+        torch.autograd.backward(mixed.sum())
+        assert bool(torch.isfinite(mixed).all())
+        assert bool(torch.isfinite(outputs.grad).all())
+
+    def test_what_is_missing_adds_nothing(self):
+        head = DistributionHead(AGE, 4, 0.0)
+        outputs, share = random_outputs(0, 3), torch.tensor([0.3, 0.3, 0.3])
+        labels = torch.tensor([[20.0, 29.0], [torch.nan] * 2, [torch.nan] * 2])
+        other = torch.tensor([[torch.nan] * 2, [50.0, 50.0], [torch.nan] * 2])
+        found = head.mixed_loss(outputs, labels, other, share)
+        wanted = 0.3 * head.loss(outputs, labels) + 0.7 * head.loss(outputs, other)
+        torch.testing.assert_close(found, wanted)
+        assert float(found[2]) == 0
+
+    @pytest.mark.parametrize(
+        ("change", "match"),
+        [
+            (lambda share, mine, theirs: mine + theirs, "share of 1"),
+            (lambda share, mine, theirs: mine, "share of 0"),
+            (lambda share, mine, theirs: mine.where(share > 0.5, theirs), "missing label adds"),
+        ],
+    )
+    def test_the_contract_check_finds_wrong_mixtures(self, change, match):
+        class Odd(SoftmaxHead):
+            def mixed_loss(self, outputs, labels, other, share):
+                return change(share, self.loss(outputs, labels), self.loss(outputs, other))
+
+        with pytest.raises(ContractError, match=match):
+            check_head(Odd, GENDER)

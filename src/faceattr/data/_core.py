@@ -32,7 +32,8 @@ class Sample(NamedTuple):
     image : numpy.ndarray of uint8, shape (H, W, 3)
         RGB, 0-255, as decoded.
     labels : dict of str to float, str or None
-        A value a task: a number, the name of a class, or None where not labelled.
+        A value a task: a number, the name of a class, or None where not labelled, as where only a
+        range is known; that stands in the data set's `table`.
     sample_id : str
         The row's id.
     """
@@ -100,7 +101,10 @@ class IndexedImages:
         )
 
     def __getitem__(self, position: SupportsIndex) -> Sample:
-        """Decode the image at a position; negative ones count from the end."""
+        """Decode the image at a position; negative ones count from the end.
+
+        Labels that are missing, or known as a range alone, are None.
+        """
         row = self._position(position)
         labels: dict[str, float | str | None] = {}
         for name in self._tasks:

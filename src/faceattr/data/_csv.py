@@ -9,12 +9,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceattr.data.index import Index, check_index, empty_rejects, full_path, sample_id_of
+from faceattr._ranges import known_rows, label_columns
+from faceattr.data.index import (
+    Index,
+    check_index,
+    empty_rejects,
+    full_path,
+    needed_columns,
+    sample_id_of,
+)
 from faceattr.exceptions import DataError, TableError
 from faceattr.tables.plain import read_plain_csv
 from faceattr.tasks import TaskSet
 
-__all__ = ["index_csv"]
+__all__ = [
+    "NO_PATH",
+    "group_columns",
+    "index_csv",
+    "infer",
+    "line_of",
+    "read_text",
+    "require_columns",
+]
+
+NO_PATH = "no path in this line"
 
 # Not "007", which as a number would be the same group as "7", and not more digits than a float has.
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
@@ -29,8 +47,8 @@ def index_csv(
     groups: Sequence[str] | None,
 ) -> Index:
     """Read an index table from a CSV file; see `Dataset.from_csv`."""
-    raw = _read_text(Path(path))
-    _require_columns(raw, [path_column, *tasks, *(groups or ())])
+    raw = read_text(Path(path))
+    require_columns(raw, [path_column, *needed_columns(raw.columns, tasks), *(groups or ())])
     base = str(Path(path).parent if root is None else Path(root))
     blank = raw[path_column].str.strip() == ""
     rejects = _blank_rows(Path(path), blank)
@@ -46,17 +64,26 @@ def index_csv(
         },
         dtype="str",
     )
-    for name in tasks:
-        table[name] = raw[name]
-    for name in _group_columns(raw, groups, {path_column, "sample_id", "path", *tasks}):
-        table[name] = _infer(raw[name])
+    labels = [name for task in tasks.values() for name in label_columns(task, raw.columns)]
+    for name in labels:
+        if name in raw:
+            table[name] = raw[name]
+    for name in group_columns(raw, groups, {path_column, "sample_id", "path", *labels}):
+        table[name] = infer(raw[name])
     checked = check_index(table, tasks)
     _require_labels(checked, tasks)
     return Index(checked, rejects)
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    # Everything as text: read_csv's own guesses would turn a class called "None" into no label.
+def read_text(path: Path) -> pd.DataFrame:
+    """Read a CSV file, all of it as text.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or rows have more or fewer values than there are names.
+    """
+    # read_csv's own guesses would turn a class called "None" into no label.
     try:
         return read_plain_csv(path, dtype="str")
     except TableError:
@@ -70,7 +97,8 @@ def _read_text(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def _require_columns(raw: pd.DataFrame, wanted: Sequence[str]) -> None:
+def require_columns(raw: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Raise DataError, with all names, where a column is missing."""
     missing = [name for name in wanted if name not in raw.columns]
     if missing:
         raise DataError(
@@ -82,8 +110,8 @@ def _require_columns(raw: pd.DataFrame, wanted: Sequence[str]) -> None:
 
 
 def _require_labels(table: pd.DataFrame, tasks: TaskSet) -> None:
-    for name in tasks:
-        if table[name].isna().all():
+    for name, task in tasks.items():
+        if not known_rows(table, task).any():
             raise DataError(
                 "the column holds no label",
                 argument=name,
@@ -94,19 +122,26 @@ def _require_labels(table: pd.DataFrame, tasks: TaskSet) -> None:
 
 
 def _blank_rows(path: Path, blank: pd.Series) -> pd.DataFrame:
-    # The first row below the column names is line 2 of the file.
-    lines = [f"{path.as_posix()}:{int(row) + 2}" for row in blank.index[blank]]
+    """Return the rejects of rows without a path."""
+    lines = [line_of(path, int(row)) for row in blank.index[blank]]
     if not lines:
         return empty_rejects()
-    return pd.DataFrame({"path": lines, "reason": "no path in this line"}, dtype="str")
+    return pd.DataFrame({"path": lines, "reason": NO_PATH}, dtype="str")
 
 
-def _group_columns(raw: pd.DataFrame, groups: Sequence[str] | None, taken: set[str]) -> list[str]:
+def line_of(path: Path, row: int) -> str:
+    """Return what a row of a CSV file is called: the file and the line."""
+    # The first row below the column names is line 2 of the file.
+    return f"{path.as_posix()}:{row + 2}"
+
+
+def group_columns(raw: pd.DataFrame, groups: Sequence[str] | None, taken: set[str]) -> list[str]:
+    """Return the columns to group by: those named, or all that mean nothing else."""
     wanted = raw.columns.tolist() if groups is None else list(groups)
     return [name for name in wanted if name not in taken]
 
 
-def _infer(column: pd.Series) -> pd.Series:
+def infer(column: pd.Series) -> pd.Series:
     """Turn text into numbers if all of it is numbers; empty text becomes missing."""
     filled = column[column != ""]
     if len(filled) and all(_NUMBER.fullmatch(text) for text in filled):

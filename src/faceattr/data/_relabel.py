@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from faceattr.data.index import check_index, check_unique_ids
+from faceattr._ranges import label_columns, present_columns
+from faceattr.data.index import check_index, check_unique_ids, order_columns
 from faceattr.exceptions import DataError, InvalidArgumentError, TableError
-from faceattr.tasks import TaskSet
+from faceattr.tasks import RegressionTask, Task, TaskSet
 
-__all__ = ["join_tables", "relabel", "with_prefix"]
+__all__ = ["check_same_meaning", "join_tables", "relabel", "union_of_tasks", "with_prefix"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +28,14 @@ def relabel(table: pd.DataFrame, labels: pd.DataFrame, tasks: TaskSet) -> pd.Dat
     known = new["sample_id"].isin(table["sample_id"])
     _require_overlap(table, new, known)
     new = new[known]
-    for name in tasks:
+    rows = new["sample_id"].tolist()
+    for name, task in tasks.items():
         if name in new.columns:
-            new[name] = tasks[name].parse(new[name], new["sample_id"].tolist()).to_numpy()
+            new[name] = task.parse(new[name], rows).to_numpy()
+        if isinstance(task, RegressionTask):
+            for end in present_columns(task, [*table.columns, *new.columns]):
+                if end in new.columns:
+                    new[end] = task.parse(new[end], rows, column=end).to_numpy()
     return check_index(_lay_over(table, new), tasks)
 
 
@@ -57,20 +63,9 @@ def _require_overlap(table: pd.DataFrame, new: pd.DataFrame, known: pd.Series) -
         _log.warning("%d of %d ids are not in the data set; passed over", unknown, len(known))
 
 
-def join_tables(tables: Sequence[pd.DataFrame], tasks: Sequence[TaskSet]) -> pd.DataFrame:
-    """Return the rows of several index tables, one after another; codes of classes may differ."""
-    if not tables:
-        raise InvalidArgumentError("no data set", argument="datasets", expected="at least one")
-    for other in tasks[1:]:
-        if dict(other) != dict(tasks[0]):
-            raise DataError(
-                "the data sets have different tasks",
-                argument="datasets",
-                expected=str(list(tasks[0].values())),
-                found=str(list(other.values())),
-                hint="give them the same tasks with with_labels, or when they are read",
-            )
-    joined = pd.concat(tables, ignore_index=True)
+def join_tables(tables: Mapping[str, pd.DataFrame], tasks: TaskSet) -> pd.DataFrame:
+    """Return the rows of several index tables, one after another; `tasks` are those of all."""
+    joined = pd.concat(tables.values(), ignore_index=True)
     repeated = joined["sample_id"][joined["sample_id"].duplicated()].tolist()
     if repeated:
         raise DataError(
@@ -79,12 +74,61 @@ def join_tables(tables: Sequence[pd.DataFrame], tasks: Sequence[TaskSet]) -> pd.
             rows=repeated,
             hint='Dataset.concat({"a": first, "b": second}) puts the names before the ids',
         )
-    return joined
+    return order_columns(joined, tasks)
 
 
-def with_prefix(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
+def union_of_tasks(tasks: Iterable[TaskSet]) -> TaskSet:
+    """Return all tasks in the order in which they first appear; codes of classes may differ."""
+    union: dict[str, Task] = {}
+    for task_set in tasks:
+        for name, task in task_set.items():
+            if union.setdefault(name, task) != task:
+                raise DataError(
+                    "the data sets have different tasks of the same name",
+                    argument="datasets",
+                    expected=str(union[name]),
+                    found=str(task),
+                    hint="give them the same task with with_labels, or when they are read",
+                )
+    if not union:
+        raise InvalidArgumentError("no data set", argument="datasets", expected="at least one")
+    return TaskSet(union.values())
+
+
+def check_same_meaning(
+    tables: Mapping[str, pd.DataFrame], tasks: Iterable[TaskSet], union: TaskSet
+) -> None:
+    """Raise where a column holds labels in one table and something else in another one."""
+    for (name, table), own in zip(tables.items(), tasks, strict=True):
+        for task in union.values():
+            odd = _odd_columns(task, table, own, tables.values())
+            if odd:
+                raise DataError(
+                    f"columns to group by have the names of label columns of task {task.name!r}",
+                    argument=name,
+                    rows=odd,
+                    expected=f"labels of {task} in every data set that has such columns",
+                    hint="make it a task there, ds.with_labels(ds.table[['sample_id']], "
+                    f"tasks=[...]), or leave the columns out, "
+                    f"Dataset(ds.table.drop(columns={odd}), tasks=ds.tasks)",
+                )
+
+
+def _odd_columns(
+    task: Task, table: pd.DataFrame, own: TaskSet, tables: Iterable[pd.DataFrame]
+) -> list[str]:
+    every = [column for other in tables for column in other.columns]
+    labels = [column for column in label_columns(task, every) if column in table.columns]
+    if task.name not in own:
+        return labels
+    # An end alone is no range here, but would become half of one beside the other's columns.
+    ends = labels[1:]
+    return ends if len(ends) == 1 else []
+
+
+def with_prefix(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables with ``NAME/`` before their ids."""
-    return [
-        table.assign(sample_id=(f"{name}/" + table["sample_id"]).astype("str"))
+    return {
+        name: table.assign(sample_id=(f"{name}/" + table["sample_id"]).astype("str"))
         for name, table in tables.items()
-    ]
+    }

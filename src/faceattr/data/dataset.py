@@ -9,10 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._ranges import with_middles
 from faceattr._validation import check_integer, check_number
 from faceattr.data._core import IndexedImages, Sample
 from faceattr.data._csv import index_csv
-from faceattr.data._relabel import join_tables, relabel, with_prefix
+from faceattr.data._fairface import fairface_tasks, index_fairface
+from faceattr.data._relabel import (
+    check_same_meaning,
+    join_tables,
+    relabel,
+    union_of_tasks,
+    with_prefix,
+)
 from faceattr.data.index import index_folder, index_utkface, order_columns, utkface_tasks
 from faceattr.data.reader import drawing_path
 from faceattr.data.splits import (
@@ -38,7 +46,9 @@ class Dataset(IndexedImages):
     table : pandas.DataFrame
         The index table: ``sample_id`` and ``path`` (both unique text; the path is the one to open,
         or ``synthetic:SEED/INDEX/SIZE`` for a drawing), a column a task (missing = not labelled),
-        and columns to group by. It is checked and copied.
+        and columns to group by. Numbers known as a range stand in two columns, ``age_min`` and
+        ``age_max`` for ages (both ends inclusive, the label missing); where all are ranges the
+        label's own column may be left out. It is checked and copied.
     tasks : TaskSet, task or iterable of tasks
         What the label columns mean.
     rejects : pandas.DataFrame, optional
@@ -49,7 +59,7 @@ class Dataset(IndexedImages):
     TableError
         If a column is missing or its name is reserved, or an id is missing or repeated.
     DataError
-        If a label cannot be read.
+        If a label or a range cannot be read, or a label lies outside its range.
     """
 
     @classmethod
@@ -92,6 +102,60 @@ class Dataset(IndexedImages):
         return found.verify() if verify else found
 
     @classmethod
+    def from_fairface(
+        cls,
+        path: str | Path,
+        *,
+        root: str | Path | None = None,
+        tasks: Iterable[str] = ("age", "gender"),
+        verify: bool = False,
+    ) -> Dataset:
+        """Read the labels of FairFace, a CSV file with the columns file, age, gender and race.
+
+        Ages are groups there, which become ranges: ``age_min`` and ``age_max`` (10-19 is 10 to 19,
+        "more than 70" is 70 to 116), while ``age`` is missing; a plain whole number is an age. Age
+        and gender are the tasks of `from_utkface`, so that `concat` takes both. Other spellings in
+        use are read too ("70+", "Latino Hispanic", "male"), and groups that a spreadsheet took for
+        a date ("03-Sep", "Oct-19"). An empty cell is a label that is not known.
+
+        Parameters
+        ----------
+        path : path
+            ``fairface_label_train.csv`` or the like.
+        root : path, optional
+            What the paths in the file are relative to; the folder of the CSV file by default.
+            Files that do not exist are not looked for here, as in `from_csv`.
+        tasks : iterable of str, default ("age", "gender")
+            Names among "age", "gender" and "race". What is no task is a column to group by, as are
+            all other columns of the file (``service_test``, text).
+        verify : bool, default False
+            Decode every image now and reject those that cannot be read.
+
+        Returns
+        -------
+        Dataset
+            Rows in the file's order; ``sample_id`` is the path relative to the root. Rows with a
+            label that is unknown to FairFace are in `rejects` with the file's line: accepted and
+            rejected ones together are all rows.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, lacks a column, or no row can be used.
+        TableError
+            If an image is listed twice, or a column's name is reserved.
+
+        References
+        ----------
+        Karkkainen and Joo 2021, "FairFace: Face Attribute Dataset for Balanced Race, Gender, and
+        Age for Bias Measurement and Mitigation", WACV.
+        """
+        task_set = fairface_tasks(tasks)
+        index = index_fairface(path, root=root, tasks=task_set)
+        found = cls._trusted(index.table, task_set, index.rejects)
+        return found.verify() if verify else found
+
+    @classmethod
     def from_csv(
         cls,
         path: str | Path,
@@ -112,7 +176,8 @@ class Dataset(IndexedImages):
         path : path
             A CSV file in UTF-8 with a line of column names.
         tasks : TaskSet, task or iterable of tasks
-            Which columns hold labels, and how to read them. Empty text means not labelled.
+            Which columns hold labels, and how to read them. Empty text means not labelled. Numbers
+            known as a range are read from ``<task>_min`` and ``<task>_max``, where both are there.
         root : path, optional
             What the paths in the file are relative to; the folder of the CSV file by default.
         path_column : str, default "path"
@@ -132,8 +197,8 @@ class Dataset(IndexedImages):
         Raises
         ------
         DataError
-            If the file cannot be read or lacks a column, a label cannot be read, or a label column
-            holds no label at all.
+            If the file cannot be read or lacks a column, a label or range cannot be read, or a task
+            has no label at all.
         TableError
             If an image is listed twice, or a column's name is reserved.
         """
@@ -217,7 +282,8 @@ class Dataset(IndexedImages):
         table : pandas.DataFrame
             ``sample_id`` and the columns to set, for all images or some. A value that is missing
             here becomes missing; images that are not listed keep what they have. Ids that the data
-            set does not have are passed over, with a warning in the log.
+            set does not have are passed over, with a warning in the log. Whoever gives a label to
+            rows that have a range outside of it gives these another range too, or none.
         tasks : TaskSet, task or iterable of tasks, default ()
             New tasks, or new meanings of old ones, by the name of their column. Columns that are no
             task's are columns to group by.
@@ -232,7 +298,7 @@ class Dataset(IndexedImages):
         TableError
             If ``sample_id`` or the column of a new task is missing, or an id is repeated.
         DataError
-            If no id fits, or a label cannot be read.
+            If no id fits, a label or range cannot be read, or a label lies outside its range.
         """
         new = [tasks] if isinstance(tasks, RegressionTask | ClassificationTask) else tasks
         new = list(new.values()) if isinstance(new, TaskSet) else list(new)
@@ -248,28 +314,33 @@ class Dataset(IndexedImages):
         Parameters
         ----------
         datasets : sequence of Dataset, or mapping of str to Dataset
-            With the same tasks; where these differ in the codes of classes, which are for reading
-            alone, the first data set's are kept. In a mapping the names are put before the ids,
-            ``NAME/ID``, for data sets in which the same ids stand for different images.
+            Their tasks may differ. Those of one name are the same but for the codes of classes,
+            which are for reading alone; the first data set's are kept. In a mapping the names are
+            put before the ids, ``NAME/ID``, for data sets in which one id means different images.
 
         Returns
         -------
         Dataset
-            All rows and all rejects, in the given order. A column that a data set lacks is
-            missing in its rows.
+            All rows and all rejects, in the given order, with all tasks, in the order in which they
+            first appear. A column that a data set lacks is missing in its rows, so images are not
+            labelled for the tasks that theirs does not have.
 
         Raises
         ------
         DataError
-            If the tasks differ, or an id occurs twice.
+            If tasks of one name differ, a label column of one data set is only a column to group by
+            in another, or an id occurs twice.
         """
+        named = datasets if isinstance(datasets, Mapping) else None
         parts = list(datasets.values() if isinstance(datasets, Mapping) else datasets)
-        tables = [part._table for part in parts]
-        if isinstance(datasets, Mapping):
-            tables = with_prefix(dict(zip(datasets, tables, strict=True)))
-        joined = join_tables(tables, [part._tasks for part in parts])
+        names = [f"datasets[{n}]" for n in range(len(parts))] if named is None else list(named)
+        task_sets = [part._tasks for part in parts]
+        tasks = union_of_tasks(task_sets)
+        tables = {name: part._table for name, part in zip(names, parts, strict=True)}
+        check_same_meaning(tables, task_sets, tasks)
+        joined = join_tables(tables if named is None else with_prefix(tables), tasks)
         rejects = pd.concat([part._rejects for part in parts], ignore_index=True)
-        return Dataset._trusted(order_columns(joined, parts[0]._tasks), parts[0]._tasks, rejects)
+        return Dataset._trusted(joined, tasks, rejects)
 
     def split(
         self,
@@ -295,7 +366,8 @@ class Dataset(IndexedImages):
             as one that names persons (rows without a value stand alone), or None.
         stratify : sequence of str, optional
             Columns whose joint values every part has in like shares; all tasks by default, none
-            with ``()``. Numbers are cut into ten bins, missing values are a class of their own.
+            with ``()``. Numbers are cut into ten bins, missing values are a class of their own. A
+            number known as a range counts as the middle of it.
 
         Returns
         -------
@@ -359,7 +431,8 @@ class Dataset(IndexedImages):
         stratify: Sequence[str] | None,
     ) -> npt.NDArray[np.int64]:
         check_integer(seed, "seed", low=0)
-        strata = strata_codes(self._table, list(self._tasks) if stratify is None else stratify)
+        columns = list(self._tasks) if stratify is None else stratify
+        strata = strata_codes(with_middles(self._table, self._tasks), columns)
         duplicates = self.duplicates() if groups == DUPLICATES else None
         codes = group_codes(self._table, groups, duplicates)
         parts = assign_parts(self._table["sample_id"], strata, codes, shares, seed)

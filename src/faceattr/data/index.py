@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pandas as pd
 
+from faceattr._ranges import check_ranges, label_columns, present_columns
 from faceattr.exceptions import DataError, TableError
 from faceattr.images import IMAGE_SUFFIXES, image_names
 from faceattr.tasks import (
@@ -120,16 +121,23 @@ def _parse_field(text: str, field: str, high: int, name: str) -> int:
 
 def utkface_tasks(names: Iterable[str]) -> TaskSet:
     """Return the tasks of UTKFace by name: "age", "gender", "race"."""
+    return named_tasks(names, RACES, "UTKFace", codes=dict(enumerate(RACES)))
+
+
+def named_tasks(
+    names: Iterable[str], races: Sequence[str], source: str, *, codes: Mapping[int, str]
+) -> TaskSet:
+    """Return tasks of a known collection by name; age and gender are the same in all of them."""
     known: dict[str, Task] = {
         "age": RegressionTask("age", unit="years", bounds=(0, MAX_AGE)),
         "gender": ClassificationTask("gender", GENDERS, codes=dict(enumerate(GENDERS))),
-        "race": ClassificationTask("race", RACES, codes=dict(enumerate(RACES))),
+        "race": ClassificationTask("race", tuple(races), codes=codes),
     }
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name not in known:
             raise DataError(
-                "not a task of UTKFace",
+                f"not a task of {source}",
                 argument="tasks",
                 expected="names among " + ", ".join(map(repr, known)),
                 found=repr(name),
@@ -276,7 +284,7 @@ def check_index(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     TableError
         If a column is missing or reserved, or ids are missing or repeated.
     DataError
-        If a label cannot be read.
+        If a label or a range cannot be read, or they contradict each other.
     """
     _check_columns(table, tasks)
     checked = table.reset_index(drop=True)
@@ -289,7 +297,10 @@ def check_index(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     check_unique_ids(checked["sample_id"], "sample_id")
     rows = checked["sample_id"].tolist()
     for name, task in tasks.items():
-        checked[name] = task.parse(checked[name], rows)
+        # Where all labels are ranges, nothing need stand for them in a column of their own.
+        checked[name] = task.parse(checked[name] if name in checked else [None] * len(rows), rows)
+        if isinstance(task, RegressionTask) and present_columns(task, checked.columns):
+            checked[list(task.range_columns)] = check_ranges(checked, task, rows)
     return order_columns(checked, tasks)
 
 
@@ -306,15 +317,28 @@ def check_unique_ids(ids: pd.Series, argument: str) -> None:
 
 
 def order_columns(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
-    """Put sample_id, path and the tasks first, and split last."""
-    first = ["sample_id", "path", *tasks]
+    """Put sample_id, path and the tasks with their ranges first, and split last."""
+    labels = [name for task in tasks.values() for name in label_columns(task, table.columns)]
+    first = list(dict.fromkeys(["sample_id", "path", *labels]))
     last = [column for column in ("split",) if column in table.columns]
     middle = [column for column in table.columns if column not in (*first, *last)]
     return table[[*first, *middle, *last]]
 
 
+def needed_columns(columns: Iterable[object], tasks: TaskSet) -> list[str]:
+    """Return the columns that tasks need in a table: their own, or both ends of a range."""
+    there = set(columns)
+    needed: list[str] = []
+    for task in tasks.values():
+        ends = present_columns(task, there)
+        needed += [task.name] if task.name in there or not ends else []
+        needed += task.range_columns if ends and isinstance(task, RegressionTask) else []
+    return needed
+
+
 def _check_columns(table: pd.DataFrame, tasks: TaskSet) -> None:
-    missing = [name for name in ("sample_id", "path", *tasks) if name not in table.columns]
+    wanted = ["sample_id", "path", *needed_columns(table.columns, tasks)]
+    missing = [name for name in wanted if name not in table.columns]
     if missing:
         raise TableError(
             "a column is missing",

@@ -38,9 +38,11 @@ def open_dataset(section: DataSection, *, progress: bool = False) -> Dataset:
 def _list_images(section: DataSection, path: str) -> Dataset:
     from faceattr.data import Dataset
 
+    names = [str(name) for name in section.tasks] or ["age", "gender"]
     if section.kind == "utkface":
-        names = [str(name) for name in section.tasks]
-        return Dataset.from_utkface(path, tasks=names or ("age", "gender"))
+        return Dataset.from_utkface(path, tasks=names)
+    if section.kind == "fairface":
+        return Dataset.from_fairface(path, tasks=names, root=section.root)
     if section.kind == "folder":
         first: Any = section.tasks[0]
         task = first if isinstance(first, str) else read_task(first, "data.tasks[0]")

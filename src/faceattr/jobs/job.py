@@ -160,7 +160,7 @@ class TrainingJob:
             raise InvalidArgumentError(
                 "it does not say what to train on",
                 argument=f"{source}, data.kind",
-                expected="'utkface', 'csv', 'folder' or 'synthetic'",
+                expected="'utkface', 'fairface', 'csv', 'folder' or 'synthetic'",
                 hint='[data] kind = "utkface", path = "UTKFace/"',
             )
         parts = {name: _with_nothing(name, mapping.get(name, {})) for name in _MAY_BE_NOTHING}

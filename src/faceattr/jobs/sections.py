@@ -20,10 +20,13 @@ NOTHING = "none"
 
 _USED = {
     "utkface": ("path", "tasks", "verify"),
+    "fairface": ("path", "root", "tasks", "verify"),
     "csv": ("path", "root", "path_column", "tasks", "verify"),
     "folder": ("path", "tasks", "verify"),
     "synthetic": ("n", "seed", "size", "label_noise"),
 }
+_LISTS = frozenset({"csv", "fairface"})
+_NAMED_TASKS = frozenset({"utkface", "fairface", "synthetic"})
 _TASK_EXAMPLES = {
     "csv": '[{kind = "regression", name = "age", bounds = [0, 116]}]',
     "folder": '["glasses"]',
@@ -36,17 +39,18 @@ class DataSection:
 
     Parameters
     ----------
-    kind : {"utkface", "csv", "folder", "synthetic"}
+    kind : {"utkface", "fairface", "csv", "folder", "synthetic"}
         The constructor of `Dataset` that is called.
     path : str, optional
         The folder, or the CSV file; for all kinds but "synthetic".
     root : str, optional
-        For "csv": what its paths are relative to, the folder of the file by default.
+        For "csv" and "fairface": what the paths in the file are relative to, its folder by default.
     path_column : str, default "path"
         For "csv": the column of paths.
     tasks : sequence, default ()
-        For "utkface" names among "age", "gender" and "race", the first two by default. For "csv"
-        descriptions such as ``{"kind": "regression", "name": "age", "bounds": [0, 116]}`` and
+        For "utkface" and "fairface" names among "age", "gender" and "race", the first two by
+        default. For "csv" descriptions such as
+        ``{"kind": "regression", "name": "age", "bounds": [0, 116]}`` and
         ``{"kind": "classification", "name": "gender", "classes": ["male", "female"]}``. For
         "folder" one such description, or a name, which takes the sub-folders as classes.
     verify : bool, default True
@@ -99,8 +103,8 @@ class DataSection:
             raise InvalidArgumentError(
                 "missing",
                 argument="data.path",
-                expected="the CSV file" if self.kind == "csv" else "the folder of images",
-                hint='data.path="labels.csv"' if self.kind == "csv" else 'data.path="photos"',
+                expected="the CSV file" if self.kind in _LISTS else "the folder of images",
+                hint='data.path="labels.csv"' if self.kind in _LISTS else 'data.path="photos"',
             )
         check_text(self.path, "data.path")
         if self.root is not None:
@@ -109,7 +113,7 @@ class DataSection:
     def _check_tasks(self) -> None:
         if isinstance(self.tasks, str | Mapping) or not isinstance(self.tasks, Sequence):
             raise InvalidTypeError("not a list", argument="data.tasks", found=repr(self.tasks))
-        if self.kind in {"utkface", "synthetic"}:
+        if self.kind in _NAMED_TASKS:
             check_texts(self.tasks, "data.tasks")
             return
         if not self.tasks or (self.kind == "folder" and len(self.tasks) != 1):

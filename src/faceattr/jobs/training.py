@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _SOURCES = {
     "utkface": "UTKFace, for non-commercial research only",
+    "fairface": "FairFace, CC BY 4.0",
     "synthetic": "drawings, no photographs",
 }
 

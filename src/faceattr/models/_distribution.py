@@ -1,0 +1,191 @@
+"""The head that predicts a distribution over evenly spaced values, such as years."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from faceattr._ranges import range_ends
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.models._head import Columns, RegressionHead
+from faceattr.tables import pred_column
+from faceattr.tasks import RegressionTask, Task
+
+__all__ = ["DistributionHead"]
+
+_QUANTILES = {"q05": 0.05, "q95": 0.95}
+
+
+class _Guess(NamedTuple):
+    """What is predicted: ``(N, K)`` and ``(N,)``."""
+
+    log_probabilities: Tensor
+    expected: Tensor
+
+
+class _Aim(NamedTuple):
+    """What should have been: a distribution ``(N, K)`` and its value ``(N,)``, both constants."""
+
+    target: Tensor
+    value: Tensor
+
+
+class DistributionHead(RegressionHead):
+    """Probabilities of evenly spaced values: whole years for ages.
+
+    The prediction is the expected value, so it never leaves the bounds. The loss is the divergence
+    from a normal distribution around the label plus the distance of the expected value in units of
+    the training labels' spread (Gao et al. 2018, "Age Estimation Using Expectation of Label
+    Distribution Learning"). The normal distribution widens with the value (one step and 4 % of the
+    distance from the lower bound), as people's disagreement about ages does.
+
+    A label known as a range costs the negative logarithm of the probability that the prediction
+    gives to it, the likelihood of an interval-censored observation (Turnbull 1976, "The Empirical
+    Distribution Function with Arbitrarily Grouped, Censored and Truncated Data"), plus the distance
+    of the expected value from the range. Values within half a step of the range belong to it.
+
+    Encoded labels are float32 of shape ``(N, 2)``, the ends of the range, equal for a plain label
+    and NaN where nothing is known. Labels of shape ``(N,)`` are understood too, as plain ones.
+    """
+
+    widening = 0.04
+    supports_ranges: ClassVar[bool] = True
+    support: Tensor
+
+    def __init__(self, task: Task, num_features: int, dropout: float) -> None:
+        super().__init__(task, num_features, dropout)
+        low, high = _bounds(self.task)
+        self.register_buffer("support", torch.linspace(low, high, self.output_size(task)))
+
+    @classmethod
+    def output_size(cls, task: Task) -> int:
+        """Return the number of values: one a unit where that makes 3 to 512, otherwise 101."""
+        low, high = _bounds(task)
+        units = round(high - low) + 1
+        whole = low.is_integer() and high.is_integer() and 3 <= units <= 512
+        return units if whole else 101
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring values, in the task's unit."""
+        return float(self.support[1] - self.support[0])
+
+    def encode(self, table: pd.DataFrame) -> Tensor:
+        """Return the lowest and highest possible label of each row, ``(N, 2)`` of float32."""
+        ends = np.stack(range_ends(table, self.task), axis=1)
+        return torch.from_numpy(ends.astype(np.float32))
+
+    def labelled(self, labels: Tensor) -> Tensor:
+        """Return which labels or ranges are known, ``(N,)``."""
+        low, high = _ends(labels)
+        return ~torch.isnan(low + high)
+
+    def prepare(self, labels: Tensor) -> None:
+        """Take centre and scale from the labels and the middles of ranges."""
+        low, high = _ends(labels)
+        super().prepare((low + high) / 2)
+
+    def target(self, labels: Tensor) -> Tensor:
+        """Return the distribution ``(N, K)`` that stands for plain labels ``(N,)``."""
+        width = self.step + self.widening * (labels - self.support[0])
+        distance = (self.support - labels[:, None]) / width[:, None]
+        return torch.softmax(-0.5 * distance.square(), dim=1)
+
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return divergence plus distance of the expected value, ``(N,)``."""
+        guess = self._guess(outputs)
+        losses = self._miss(guess, self._aim(guess, labels))
+        return torch.where(self.labelled(labels), losses, 0.0)
+
+    def mixed_loss(self, outputs: Tensor, labels: Tensor, other: Tensor, share: Tensor) -> Tensor:
+        """Return the loss against the mixture of both labels' distributions, ``(N,)``.
+
+        The distributions are mixed and never the numbers: half a child and half an old man are not
+        a person of middle age. See `Head.mixed_loss`.
+        """
+        guess = self._guess(outputs)
+        first, second = self._aim(guess, labels), self._aim(guess, other)
+        weight = share * self.labelled(labels)
+        total = weight + (1 - share) * self.labelled(other)
+        part = weight / torch.where(total > 0, total, 1.0)
+        mixed = _Aim(
+            part[:, None] * first.target + (1 - part)[:, None] * second.target,
+            part * first.value + (1 - part) * second.value,
+        )
+        return torch.where(total > 0, total * self._miss(guess, mixed), 0.0)
+
+    def _guess(self, outputs: Tensor) -> _Guess:
+        log_probabilities = torch.log_softmax(outputs, dim=1)
+        return _Guess(log_probabilities, (log_probabilities.exp() * self.support).sum(dim=1))
+
+    def _aim(self, guess: _Guess, labels: Tensor) -> _Aim:
+        known = self.labelled(labels)
+        low, high = (torch.where(known, end, self.support[0]) for end in _ends(labels))
+        # The divergence from the prediction itself, restricted to the range, has the value and the
+        # gradient of -log(probability of the range).
+        inside = guess.log_probabilities.detach().masked_fill(~self._within(low, high), -torch.inf)
+        is_range = (high > low)[:, None]
+        target = torch.where(is_range, torch.softmax(inside, dim=1), self.target(low))
+        return _Aim(target, guess.expected.detach().clamp(low, high))
+
+    def _within(self, low: Tensor, high: Tensor) -> Tensor:
+        """Return which values belong to each range, ``(N, K)``; there is always one."""
+        below, above = low[:, None] - self.support, self.support - high[:, None]
+        distance = torch.maximum(below, above).clamp(min=0)
+        return distance <= distance.amin(dim=1, keepdim=True).clamp(min=self.step / 2)
+
+    def _miss(self, guess: _Guess, aim: _Aim) -> Tensor:
+        target = aim.target
+        divergence = (torch.xlogy(target, target) - target * guess.log_probabilities).sum(dim=1)
+        return divergence + (guess.expected - aim.value).abs() / self.scale
+
+    def columns(self, outputs: Tensor) -> Columns:
+        """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
+        probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
+        support = self.support.cpu().double().numpy()
+        mean = np.clip(probabilities @ support, support[0], support[-1])
+        variance = probabilities @ support**2 - mean**2
+        columns: Columns = {
+            pred_column(self.task.name): mean,
+            f"{self.task.name}_std": np.sqrt(np.maximum(variance, 0.0)),
+        }
+        for suffix, level in _QUANTILES.items():
+            columns[f"{self.task.name}_{suffix}"] = _quantiles(probabilities, support, level)
+        return columns
+
+
+def _ends(labels: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = (labels, labels) if labels.ndim == 1 else labels.unbind(dim=1)
+    return low, high
+
+
+def _bounds(task: Task) -> tuple[float, float]:
+    if not isinstance(task, RegressionTask) or task.bounds is None:
+        raise InvalidArgumentError(
+            "the distribution head needs to know the range of the labels",
+            argument=f"task {task.name!r}",
+            expected="bounds",
+            found="none",
+            hint=f'RegressionTask("{task.name}", bounds=(low, high)), or the head "linear"',
+        )
+    return task.bounds
+
+
+def _quantiles(
+    probabilities: npt.NDArray[np.float64], support: npt.NDArray[np.float64], level: float
+) -> npt.NDArray[np.float64]:
+    """Return where each distribution reaches `level`, its mass spread evenly over a step."""
+    cumulated = np.cumsum(probabilities, axis=1)
+    first = np.minimum((cumulated < level).sum(axis=1), len(support) - 1)
+    rows = np.arange(len(probabilities))
+    mass = np.maximum(probabilities[rows, first], np.finfo(np.float64).tiny)
+    share = 1 - (cumulated[rows, first] - level) / mass
+    step = support[1] - support[0]
+    reached: npt.NDArray[np.float64] = support[first] + (np.clip(share, 0, 1) - 0.5) * step
+    bounded: npt.NDArray[np.float64] = np.clip(reached, support[0], support[-1])
+    return bounded
