@@ -113,7 +113,9 @@ class Bench:
         images = images.contiguous(memory_format=torch.channels_last)
         labels = self.labels(model)
         for _ in range(self.steps):
-            step(model, optimizer, images, {name: values[:BATCH] for name, values in labels.items()})
+            step(
+                model, optimizer, images, {name: values[:BATCH] for name, values in labels.items()}
+            )
 
     def plain(self) -> None:
         model = self.model().to(memory_format=torch.contiguous_format).train()

@@ -32,6 +32,54 @@ def partly_labelled(faces):
     return Dataset(table, tasks=faces.tasks)
 
 
+def with_ranges(faces, rows=slice(0, 20)):
+    """Return the same drawings, of some of which only the decade is known."""
+    table = faces.table.copy()
+    decade = (table["age"] // 10) * 10
+    table["age_min"] = decade.iloc[rows]
+    table["age_max"] = (decade + 9).clip(upper=116).iloc[rows]
+    table.loc[table.index[rows], "age"] = np.nan
+    return Dataset(table, tasks=faces.tasks)
+
+
+def test_ranges_are_learned_from(faces, caplog):
+    ranged = with_ranges(faces)
+    model, trainer = fit(ranged)
+    assert model.info["training"]["labels"] == {"age": 40, "gender": 40}
+    without = ranged.table.drop(columns=["age_min", "age_max"])
+    other, _ = fit(Dataset(without, tasks=faces.tasks))
+    assert other.info["training"]["labels"] == {"age": 20, "gender": 40}
+    assert not same(state(model), state(other))
+    assert np.isfinite(trainer.history_["train_age_loss"]).all()
+    assert "only a range" not in caplog.text
+
+
+def test_a_head_that_knows_no_ranges_says_so(faces, caplog):
+    fit(with_ranges(faces), tiny(faces, heads={"age": "linear"}))
+    assert "20 images have only a range for task 'age'" in caplog.text
+
+
+def test_only_ranges_are_enough_and_teach_the_decade(faces):
+    only = with_ranges(faces, slice(None))
+    settings = {"epochs": 40, "lr": 0.05, "augment": "none", "restore": "last"}
+    model, trainer = fit(only, tiny(faces, dropout=0.0), **settings)
+    losses = trainer.history_["train_age_loss"]
+    assert losses.iloc[-1] < 0.8 * losses.iloc[0]
+    errors = (model.predict(faces)["age_pred"] - faces.table["age"]).abs()
+    constant = (faces.table["age"] - faces.table["age"].median()).abs()
+    assert errors.mean() < constant.mean()
+
+
+def test_two_data_sets_with_different_labels_teach_one_network(faces):
+    ages = Dataset(faces.table.drop(columns="gender"), tasks=faces.tasks["age"])
+    other = Dataset.synthetic(30, seed=5, size=32)
+    genders = Dataset(other.table.drop(columns="age"), tasks=other.tasks["gender"])
+    both = Dataset.concat({"a": ages, "b": genders})
+    model, trainer = fit(both, Model(seeded(PlainBackbone), both.tasks, image_size=32))
+    assert model.info["training"]["labels"] == {"age": 40, "gender": 30}
+    assert np.isfinite(trainer.history_[["train_age_loss", "train_gender_loss"]]).all(axis=None)
+
+
 def gradients(faces, weight=None, **settings):
     """Return losses and gradients of a first epoch in which nothing is learned."""
     config = TrainConfig(ema_decay=0.0, restore="last", augment="none", **settings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._ranges import known_rows
 from faceattr.data import Dataset
 from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TrainingError
@@ -15,6 +17,8 @@ from faceattr.models import Model
 from faceattr.tasks import ClassificationTask, RegressionTask
 from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["check_fit", "check_plan", "check_sample_weight", "check_share"]
 
@@ -33,6 +37,7 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
     for name, task in model.tasks.items():
         _check_task(model, train, name, "train")
         _check_labels(train, name, "train")
+        _tell_useless_ranges(model, train, name)
         if valid is not None:
             _check_task(model, valid, name, "valid")
         if isinstance(task, ClassificationTask):
@@ -163,11 +168,26 @@ def _check_task(model: Model, data: Dataset, name: str, argument: str) -> None:
 
 
 def _check_labels(data: Dataset, name: str, argument: str) -> None:
-    if data.table[name].isna().all():
+    if not known_rows(data.table, data.tasks[name]).any():
         raise DataError(
             f"no image of this part has a label for task {name!r}",
             argument=argument,
             hint="leave the task out",
+        )
+
+
+def _tell_useless_ranges(model: Model, train: Dataset, name: str) -> None:
+    if model.head(name).supports_ranges:
+        return
+    ranges = known_rows(train.table, train.tasks[name]) & train.table[name].isna().to_numpy()
+    if ranges.any():
+        _log.warning(
+            "%d images have only a range for task %r, from which the head %r does not learn; "
+            'heads={%r: "distribution"} does',
+            int(ranges.sum()),
+            name,
+            model.head_kinds[name],
+            name,
         )
 
 
