@@ -7,15 +7,17 @@ larger than the memory can be used and several processes share one copy.
 
 from __future__ import annotations
 
+import operator
 import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from tqdm import tqdm
 
 from faceattr._validation import check_integer, check_output_folder
@@ -42,7 +44,8 @@ needed. Its place can be set with the environment variable FACEATTR_CACHE.
 class CachedImages:
     """The images of a data set at one size, in the data set's order.
 
-    Made by `ImageCache.open`. The files of the data set are not needed any more.
+    Made by `ImageCache.open`. The files of the data set are not needed any more. `Model.predict`
+    takes it in place of the data set and gives the same table, as long as `size` is the model's.
     """
 
     def __init__(
@@ -51,11 +54,18 @@ class CachedImages:
         pack_of: npt.NDArray[np.int32],
         row_of: npt.NDArray[np.int64],
         size: int,
+        table: pd.DataFrame,
     ) -> None:
         self._packs = packs
         self._pack_of = pack_of
         self._row_of = row_of
         self._size = size
+        self._table = table
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The data set's index table, a row an image; changing it changes nothing here."""
+        return self._table.copy(deep=False)
 
     @property
     def size(self) -> int:
@@ -64,6 +74,11 @@ class CachedImages:
 
     def __len__(self) -> int:
         return len(self._row_of)
+
+    def read(self, position: SupportsIndex) -> UInt8Image:
+        """Return one image, uint8 of shape (size, size, 3); IndexError outside the data set."""
+        image: UInt8Image = self.take([operator.index(position)])[0]
+        return image
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.integer[Any]]) -> UInt8Image:
         """Return the images at some positions of the data set.
@@ -87,10 +102,15 @@ class CachedImages:
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"positions from 0 to {len(self) - 1} are there")
         images = np.empty((wanted.size, self._size, self._size, _CHANNELS), dtype=np.uint8)
-        owner = self._pack_of[wanted]
+        owner, rows = self._pack_of[wanted], self._row_of[wanted]
         for number in np.unique(owner):
             mine = owner == number
-            images[mine] = self._packs[number].pixels[self._row_of[wanted[mine]]]
+            pixels = self._packs[number].pixels
+            if mine.all():
+                # Rows are known to be there; this mode alone writes without a copy in between.
+                np.take(pixels, rows, axis=0, out=images, mode="clip")
+            else:
+                images[mine] = pixels[rows[mine]]
         return images
 
 
@@ -150,7 +170,7 @@ class ImageCache:
         if new:
             self._make_room(build.folder, len(new) * size * size * _CHANNELS)
             build.add(new, progress)
-        return build.look_up(ids, keys)
+        return build.look_up(ids, keys, table)
 
     def size_bytes(self) -> int:
         """Return how many bytes the images in the cache take up."""
@@ -245,7 +265,9 @@ class _Build:
         self.packs.append(pack)
         self.where.update((key, (number, row)) for row, key in enumerate(keys))
 
-    def look_up(self, ids: Sequence[str], keys: Sequence[bytes | ImageReadError]) -> CachedImages:
+    def look_up(
+        self, ids: Sequence[str], keys: Sequence[bytes | ImageReadError], table: pd.DataFrame
+    ) -> CachedImages:
         """Open the images with these keys; an error names the rows that could not be read."""
         errors = [self.errors.get(key) if isinstance(key, bytes) else key for key in keys]
         bad = [row for row, error in enumerate(errors) if error is not None]
@@ -260,7 +282,8 @@ class _Build:
         places = np.array(
             [self.where[key] for key in keys if isinstance(key, bytes)], dtype=np.int64
         ).reshape(-1, 2)
-        return CachedImages(self.packs, places[:, 0].astype(np.int32), places[:, 1], self.size)
+        owner = places[:, 0].astype(np.int32)
+        return CachedImages(self.packs, owner, places[:, 1], self.size, table)
 
 
 def _try_key(path: str) -> bytes | ImageReadError:

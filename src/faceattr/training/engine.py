@@ -7,9 +7,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, broadcast, gather_object
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -36,6 +33,11 @@ class Engine:
     """
 
     def __init__(self, mixed_precision: str = "no", *, parts_rest: bool = False) -> None:
+        # Late: accelerate takes as long to load as torch itself.
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+        from accelerate.utils import DistributedDataParallelKwargs
+
         # accelerate keeps the first precision for the life of the process unless told to forget it.
         AcceleratorState._reset_state(reset_partial_state=False)
         wrapping = DistributedDataParallelKwargs(find_unused_parameters=parts_rest)
@@ -72,6 +74,8 @@ class Engine:
         """Return every process's item, in the order of ranks."""
         if self.world_size == 1:
             return [item]
+        from accelerate.utils import gather_object
+
         gathered: list[T] = gather_object([item])
         return gathered
 
@@ -86,6 +90,8 @@ class Engine:
         """Give every process the first one's buffers: batch norm sees another share in each."""
         if self.world_size == 1:
             return
+        from accelerate.utils import broadcast
+
         for model in models:
             for buffer in model.buffers():
                 buffer.copy_(broadcast(buffer.clone()))
