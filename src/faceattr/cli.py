@@ -182,7 +182,7 @@ def _add_predict(commands: Any) -> None:
     command.add_argument("model", metavar="MODEL_FOLDER", help="what train or demo wrote")
     command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
-    command.add_argument("--batch-size", type=int, default=128, metavar="N", help="(128)")
+    command.add_argument("--batch-size", type=int, default=64, metavar="N", help="(64)")
 
 
 def _add_evaluate(commands: Any) -> None:

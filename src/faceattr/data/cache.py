@@ -7,16 +7,18 @@ larger than the memory can be used and several processes share one copy.
 
 from __future__ import annotations
 
+import operator
 import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from tqdm import tqdm
 
 from faceattr._validation import check_integer, check_output_folder
@@ -43,7 +45,8 @@ needed. Its place can be set with the environment variable FACEATTR_CACHE.
 class CachedImages:
     """The images of a data set at one size, in the data set's order.
 
-    Made by `ImageCache.open`. The files of the data set are not needed any more.
+    Made by `ImageCache.open`. The files of the data set are not needed any more. `Model.predict`
+    takes it in place of the data set and gives the same table, as long as `size` is the model's.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class CachedImages:
         pack_of: npt.NDArray[np.int32],
         row_of: npt.NDArray[np.int64],
         size: int,
+        *,
+        table: pd.DataFrame,
         digest: str,
     ) -> None:
         self._packs = packs
@@ -59,6 +64,12 @@ class CachedImages:
         self._pack_of = pack_of
         self._row_of = row_of
         self._size = size
+        self._table = table
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The data set's index table, a row an image; changing it changes nothing here."""
+        return self._table.copy(deep=False)
 
     @property
     def size(self) -> int:
@@ -72,6 +83,11 @@ class CachedImages:
 
     def __len__(self) -> int:
         return len(self._row_of)
+
+    def read(self, position: SupportsIndex) -> UInt8Image:
+        """Return one image, uint8 of shape (size, size, 3); IndexError outside the data set."""
+        image: UInt8Image = self.take([operator.index(position)])[0]
+        return image
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.integer[Any]]) -> UInt8Image:
         """Return the images at some positions of the data set.
@@ -95,10 +111,15 @@ class CachedImages:
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"positions from 0 to {len(self) - 1} are there")
         images = np.empty((wanted.size, self._size, self._size, _CHANNELS), dtype=np.uint8)
-        owner = self._pack_of[wanted]
+        owner, rows = self._pack_of[wanted], self._row_of[wanted]
         for number in np.unique(owner):
             mine = owner == number
-            images[mine] = self._packs[number].pixels[self._row_of[wanted[mine]]]
+            pixels = self._packs[number].pixels
+            if mine.all():
+                # Rows are known to be there; this mode alone writes without a copy in between.
+                np.take(pixels, rows, axis=0, out=images, mode="clip")
+            else:
+                images[mine] = pixels[rows[mine]]
         return images
 
 
@@ -158,7 +179,7 @@ class ImageCache:
         if new:
             self._make_room(build.folder, len(new) * size * size * _CHANNELS)
             build.add(new, progress)
-        return build.look_up(ids, keys)
+        return build.look_up(ids, keys, table)
 
     def size_bytes(self) -> int:
         """Return how many bytes the images in the cache take up."""
@@ -253,7 +274,9 @@ class _Build:
         self.packs.append(pack)
         self.where.update((key, (number, row)) for row, key in enumerate(keys))
 
-    def look_up(self, ids: Sequence[str], keys: Sequence[bytes | ImageReadError]) -> CachedImages:
+    def look_up(
+        self, ids: Sequence[str], keys: Sequence[bytes | ImageReadError], table: pd.DataFrame
+    ) -> CachedImages:
         """Open the images with these keys; an error names the rows that could not be read."""
         errors = [self.errors.get(key) if isinstance(key, bytes) else key for key in keys]
         bad = [row for row, error in enumerate(errors) if error is not None]
@@ -267,13 +290,9 @@ class _Build:
             )
         known = [key for key in keys if isinstance(key, bytes)]
         places = np.array([self.where[key] for key in known], dtype=np.int64).reshape(-1, 2)
-        return CachedImages(
-            self.packs,
-            places[:, 0].astype(np.int32),
-            places[:, 1],
-            self.size,
-            blake2b(b"".join(known), digest_size=16).hexdigest(),
-        )
+        owner = places[:, 0].astype(np.int32)
+        digest = blake2b(b"".join(known), digest_size=16).hexdigest()
+        return CachedImages(self.packs, owner, places[:, 1], self.size, table=table, digest=digest)
 
 
 def _try_key(path: str) -> bytes | ImageReadError:

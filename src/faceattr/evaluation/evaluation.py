@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from faceattr._validation import check_choice
 from faceattr.evaluation.metrics import (
@@ -17,10 +17,12 @@ from faceattr.evaluation.metrics import (
     RegressionData,
     ratio,
 )
-from faceattr.evaluation.plots import plot_evaluation
 from faceattr.evaluation.summary import summarise
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["MAIN_METRICS", "Evaluation"]
 
@@ -206,6 +208,8 @@ class Evaluation:
         InvalidArgumentError
             If there is no such task.
         """
+        from faceattr.evaluation.plots import plot_evaluation  # late: figures are not always drawn
+
         chosen = list(self.tasks) if task is None else [self._task(task, "task").name]
         return plot_evaluation(self, chosen)
 

@@ -20,7 +20,7 @@ def run_prediction(
     inputs: str | Path | Sequence[str | Path],
     *,
     output: str | Path | None = None,
-    batch_size: int = 128,
+    batch_size: int = 64,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Predict images with a saved model.
@@ -33,7 +33,7 @@ def run_prediction(
         Files and folders. Of a single folder the ids are relative to it; else they are the paths.
     output : path, optional
         A ``.csv`` or ``.parquet`` file for the table.
-    batch_size : int, default 128
+    batch_size : int, default 64
         Images a forward pass.
     progress : bool, default False
         Show a progress bar on stderr.

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import safetensors
 import torch
-import torchvision
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -67,6 +66,8 @@ class MobileNetFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        import torchvision  # late: it takes as long to load as torch itself
+
         network = torchvision.models.mobilenet_v3_small(weights=None)
         self.features = network.features
         for module in self.features.modules():
@@ -182,6 +183,8 @@ def _from_module(module: nn.Module) -> BuiltBackbone:
 def _from_torchvision(*, download: bool) -> BuiltBackbone:
     module = MobileNetFeatures()
     if download:
+        import torchvision
+
         published = torchvision.models.MobileNet_V3_Small_Weights.IMAGENET1K_V1
         try:
             state = published.get_state_dict(progress=False, check_hash=True, weights_only=True)

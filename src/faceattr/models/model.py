@@ -183,16 +183,16 @@ class Model(nn.Module):
         return self
 
     def predict(
-        self, inputs: PredictInput, *, batch_size: int = 128, progress: bool = False
+        self, inputs: PredictInput, *, batch_size: int = 64, progress: bool = False
     ) -> pd.DataFrame:
         """Predict images, in true batches.
 
         Parameters
         ----------
-        inputs : path, folder, array, PIL image, bytes, Dataset, or a sequence of them
+        inputs : path, folder, array, PIL image, bytes, Dataset, CachedImages, or a sequence
             Arrays are uint8 RGB of shape (H, W, 3), or (N, H, W, 3) for several. Every image is cut
             to its largest centred square and scaled to `image_size`.
-        batch_size : int, default 128
+        batch_size : int, default 64
             Images a forward pass.
         progress : bool, default False
             Show a progress bar on stderr.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,47 +10,58 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from faceattr._validation import check_integer
 from faceattr.exceptions import TableError
 from faceattr.images import UInt8Image
-from faceattr.models.requests import PredictInput, gather_requests, read_batches
+from faceattr.models.requests import (
+    Known,
+    PredictInput,
+    gather_requests,
+    read_batches,
+    text_array,
+)
 
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
 __all__ = [
+    "PredictionColumns",
     "concatenate_outputs",
     "images_to_tensor",
-    "outputs_to_columns",
     "predict",
     "predictions_table",
 ]
 
+DEFAULT_BATCH_SIZE = 64
+"""Images a forward pass: larger batches outgrow the allocator's reuse and run slower on a CPU."""
+
+_MOST_BLOCKS = 50
+
 
 def predict(
-    model: Model, inputs: PredictInput, *, batch_size: int = 128, progress: bool = False
+    model: Model,
+    inputs: PredictInput,
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Predict images; what `Model.predict` does."""
     check_integer(batch_size, "batch_size", low=1)
     requests = gather_requests(inputs)
-    errors: dict[int, str] = {}
-    outputs: list[dict[str, Tensor]] = []
-    positions: list[npt.NDArray[np.int64]] = []
+    columns = PredictionColumns(model, requests.known, len(requests))
     with (
         evaluation_mode(model),
         tqdm(total=len(requests), unit="image", disable=not progress) as bar,
     ):
         for batch in read_batches(requests, model.image_size, batch_size):
-            errors.update(batch.errors)
-            positions.append(batch.positions)
+            columns.errors.update(batch.errors)
             if len(batch.positions):
-                outputs.append(forward(model, batch.images))
+                columns.add(batch.positions, forward(model, batch.images))
             bar.update(len(batch.positions) + len(batch.errors))
-    order = np.concatenate([*positions, np.empty(0, np.int64)])
-    return predictions_table(model, requests.table, order, outputs, errors)
+    return columns.to_table()
 
 
 def predictions_table(
@@ -79,24 +90,86 @@ def predictions_table(
     -------
     pandas.DataFrame of n rows
     """
-    columns = outputs_to_columns(model, outputs)
-    _check_free([*columns, "error"], table)
-    filled = {name: _at(values, positions, len(table)) for name, values in columns.items()}
-    reasons = pd.Series([errors.get(row, "") for row in range(len(table))], dtype="str")
-    known = table.reset_index(drop=True)
-    return pd.concat(
-        [known, pd.DataFrame(filled, index=known.index), reasons.rename("error")], axis=1
-    )
+    columns = PredictionColumns(model, table, len(table))
+    columns.errors.update(errors)
+    done = 0
+    for batch in outputs:
+        rows = len(next(iter(batch.values())))
+        columns.add(positions[done : done + rows], batch)
+        done += rows
+    return columns.to_table()
 
 
-def outputs_to_columns(
-    model: Model, outputs: Iterable[dict[str, Tensor]]
-) -> dict[str, npt.NDArray[Any]]:
-    """Turn raw outputs, batch by batch, into columns."""
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for name, values in concatenate_outputs(model, outputs).items():
-        columns.update(model.head(name).columns(values))
-    return columns
+class PredictionColumns:
+    """The columns of a predictions table, filled batch by batch; raw outputs are not kept.
+
+    Parameters
+    ----------
+    model : Model
+        Whose heads say what the outputs mean.
+    known : pandas.DataFrame, or dict of str to array
+        What is known of each request: a table, or columns that nobody else holds.
+    count : int
+        The number of requests.
+
+    Attributes
+    ----------
+    errors : dict of int to str
+        Reasons, by row, for what has no output.
+    """
+
+    def __init__(self, model: Model, known: Known, count: int) -> None:
+        self._model = model
+        self._known = known
+        self._count = count
+        self._filled: dict[str, npt.NDArray[Any]] = {}
+        self.errors: dict[int, str] = {}
+
+    def add(self, positions: npt.NDArray[np.int64], outputs: Mapping[str, Tensor]) -> None:
+        """Fill in rows.
+
+        Parameters
+        ----------
+        positions : numpy.ndarray of int64, shape (m,)
+            The row that each output belongs to.
+        outputs : mapping of str to torch.Tensor of shape (m, K)
+            Raw outputs by task.
+
+        Raises
+        ------
+        TableError
+            If a column of the table has the name of a prediction.
+        """
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for name in self._model.tasks:
+            columns.update(self._model.head(name).columns(outputs[name]))
+        if not self._filled:
+            _check_free([*columns, "error"], self._known)
+            self._filled = {name: self._empty(values) for name, values in columns.items()}
+        for name, values in columns.items():
+            self._filled[name][positions] = values
+
+    def to_table(self) -> pd.DataFrame:
+        """Return the table: what is known, the predictions, and the column ``error``."""
+        if not self._filled:  # no image, or none that can be read: the columns are there anyway
+            self.add(np.empty(0, np.int64), concatenate_outputs(self._model, []))
+        reasons = np.full(self._count, "", dtype=object)
+        for row, reason in self.errors.items():
+            reasons[row] = reason
+        arrays: dict[str, Any] = {
+            name: text_array(values) if values.dtype == object else values
+            for name, values in {**self._filled, "error": reasons}.items()
+        }
+        # A block a column, so that nothing is copied; very many of them would slow pandas down.
+        copy = len(arrays) > _MOST_BLOCKS
+        if isinstance(self._known, pd.DataFrame):
+            known = self._known.reset_index(drop=True)
+            return pd.concat([known, pd.DataFrame(arrays, index=known.index, copy=copy)], axis=1)
+        return pd.DataFrame({**self._known, **arrays}, copy=copy)
+
+    def _empty(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        dtype = object if values.dtype == object else np.float64
+        return np.full(self._count, np.nan, dtype=dtype)
 
 
 def concatenate_outputs(model: Model, outputs: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -125,6 +198,9 @@ def forward(model: Model, images: UInt8Image) -> dict[str, Tensor]:
 @contextmanager
 def evaluation_mode(model: Model) -> Iterator[None]:
     """Set a model to evaluation for a while, then back to what it was."""
+    if not _trains(model):
+        yield  # setting the mode of 200 modules takes a third of one image's time
+        return
     was_training = model.training
     model.eval()
     try:
@@ -133,21 +209,15 @@ def evaluation_mode(model: Model) -> Iterator[None]:
         model.train(was_training)
 
 
-def _check_free(names: Iterable[str], table: pd.DataFrame) -> None:
-    taken = [name for name in names if name in table]
+def _trains(module: nn.Module) -> bool:
+    return module.training or any(_trains(part) for part in module._modules.values() if part)
+
+
+def _check_free(names: Iterable[str], known: Known) -> None:
+    taken = [name for name in names if name in known]
     if taken:
         raise TableError(
             "columns of the data set have the names of predictions",
             rows=taken,
             hint="rename these columns of the data set",
         )
-
-
-def _at(values: npt.NDArray[Any], positions: npt.NDArray[np.int64], n: int) -> pd.Series:
-    if values.dtype == object:
-        names = pd.Series(pd.NA, index=range(n), dtype="str")
-        names.iloc[positions] = values
-        return names
-    column = np.full(n, np.nan)
-    column[positions] = values
-    return pd.Series(column)

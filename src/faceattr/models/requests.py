@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
 from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
-from faceattr.images import ImageSource, UInt8Image, find_images, read_image, resize_image
+from faceattr.images import ImageSource, UInt8Image, image_names, read_image, resize_image
 
-__all__ = ["ImageTable", "PredictInput", "Requests", "gather_requests", "read_batches"]
+__all__ = [
+    "ImageTable",
+    "PredictInput",
+    "Requests",
+    "StackedImages",
+    "gather_requests",
+    "read_batches",
+]
+
+_log = logging.getLogger(__name__)
 
 _BATCHES_AHEAD = 2
+# Images a thread reads in one go: fewer cost more in hand-overs than they gain in balance.
+_PIECE = 8
+# So few images are read sooner than threads are started.
+_FEW = 4
 
 
 @runtime_checkable
@@ -35,7 +51,24 @@ class ImageTable(Protocol):
         ...
 
 
+@runtime_checkable
+class StackedImages(ImageTable, Protocol):
+    """A data set whose images are decoded and square already, as in the image cache."""
+
+    @property
+    def size(self) -> int:
+        """Side length in pixels."""
+        ...
+
+    def take(self, positions: Sequence[int]) -> UInt8Image:
+        """Return the images of some rows, uint8 (n, size, size, 3)."""
+        ...
+
+
 PredictInput: TypeAlias = ImageTable | ImageSource | Sequence[ImageSource] | pd.Series | pd.Index
+
+
+Known: TypeAlias = pd.DataFrame | dict[str, pd.api.extensions.ExtensionArray]
 
 
 @dataclass(frozen=True)
@@ -44,17 +77,24 @@ class Requests:
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        ``sample_id``, ``path`` and what is known of each image, a row a request.
+    known : pandas.DataFrame, or dict of str to array
+        ``sample_id``, ``path`` and what is known of each image, a row a request: a data set's
+        table, or columns that were made for these requests alone.
+    count : int
+        Their number.
     read : callable
         Returns the image at a position, or raises ImageReadError.
+    stacked : StackedImages, optional
+        Where all images are decoded already.
     """
 
-    table: pd.DataFrame
+    known: Known
+    count: int
     read: Callable[[int], UInt8Image]
+    stacked: StackedImages | None = None
 
     def __len__(self) -> int:
-        return len(self.table)
+        return self.count
 
 
 @dataclass(frozen=True)
@@ -85,8 +125,6 @@ def gather_requests(inputs: PredictInput) -> Requests:
     InvalidArgumentError
         If a folder holds no image file.
     """
-    if isinstance(inputs, ImageTable):
-        return Requests(inputs.table.reset_index(drop=True), inputs.read)
     if isinstance(inputs, str | Path) and Path(inputs).is_dir():
         return _from_folder(Path(inputs))
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST":
@@ -97,7 +135,10 @@ def gather_requests(inputs: PredictInput) -> Requests:
     if isinstance(inputs, str | Path | bytes | bytearray | Image.Image):
         return _from_items([inputs])
     if isinstance(inputs, list | tuple | pd.Series | pd.Index | np.ndarray):
-        return _from_items(list(inputs))
+        return _from_items(inputs if isinstance(inputs, list | tuple) else list(inputs))
+    if isinstance(inputs, ImageTable):
+        stacked = inputs if isinstance(inputs, StackedImages) else None
+        return Requests(inputs.table, len(inputs.table), inputs.read, stacked)
     raise InvalidTypeError(
         "cannot be predicted",
         argument="inputs",
@@ -108,51 +149,110 @@ def gather_requests(inputs: PredictInput) -> Requests:
 
 def read_batches(requests: Requests, size: int, batch_size: int) -> Iterator[ReadBatch]:
     """Read, cut and scale images with all cores, a few batches ahead of who consumes them."""
-    chunks = (
-        range(start, min(start + batch_size, len(requests)))
-        for start in range(0, len(requests), batch_size)
-    )
-
-    def read(position: int) -> UInt8Image | str:
-        try:
-            return resize_image(requests.read(position), size)
-        except (ImageReadError, InvalidTypeError) as error:
-            return error.problem if error.found is None else f"{error.problem} ({error.found})"
-
-    with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
-        pending: list[tuple[range, list[Future[UInt8Image | str]]]] = []
+    starts = range(0, len(requests), batch_size)
+    chunks = (range(start, min(start + batch_size, len(requests))) for start in starts)
+    stacked = _ready(requests, size)
+    if stacked is None and len(requests) <= _FEW:
+        for chunk in chunks:
+            filling = _Filling(requests.read, chunk, size)
+            filling.fill(chunk)
+            yield filling.finish()
+        return
+    waiting: deque[_Ahead] = deque()
+    with ThreadPoolExecutor(1 if stacked else _cores()) as pool:
         try:
             for chunk in chunks:
-                pending.append((chunk, [pool.submit(read, position) for position in chunk]))
-                if len(pending) > _BATCHES_AHEAD:
-                    yield _collect(*pending.pop(0), size)
-            while pending:
-                yield _collect(*pending.pop(0), size)
+                if stacked is None:
+                    waiting.append(_fill_ahead(pool, _Filling(requests.read, chunk, size), chunk))
+                else:
+                    waiting.append(_take_ahead(pool, stacked, chunk))
+                if len(waiting) > _BATCHES_AHEAD:
+                    yield waiting.popleft()()
+            while waiting:
+                yield waiting.popleft()()
         finally:
-            for _, futures in pending:
-                for future in futures:
-                    future.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(chunk: range, futures: list[Future[UInt8Image | str]], size: int) -> ReadBatch:
-    results = [(position, future.result()) for position, future in zip(chunk, futures, strict=True)]
-    read = [(position, image) for position, image in results if not isinstance(image, str)]
-    images = np.empty((len(read), size, size, 3), dtype=np.uint8)
-    for row, (_, image) in enumerate(read):
-        images[row] = image
-    errors = {position: reason for position, reason in results if isinstance(reason, str)}
-    return ReadBatch(np.array([position for position, _ in read], np.int64), images, errors)
+_Ahead: TypeAlias = Callable[[], ReadBatch]
+
+
+class _Filling:
+    """A batch that several threads fill, each some of its rows."""
+
+    def __init__(self, read: Callable[[int], UInt8Image], chunk: range, size: int) -> None:
+        self._read = read
+        self._chunk = chunk
+        self._images = np.empty((len(chunk), size, size, 3), dtype=np.uint8)
+        self._errors: dict[int, str] = {}
+
+    def fill(self, positions: range) -> None:
+        size = self._images.shape[1]
+        for position in positions:
+            try:
+                image = resize_image(self._read(position), size)
+            except (ImageReadError, InvalidTypeError) as error:
+                found = "" if error.found is None else f" ({error.found})"
+                self._errors[position] = error.problem + found
+            else:
+                self._images[position - self._chunk.start] = image
+
+    def finish(self) -> ReadBatch:
+        positions = np.arange(self._chunk.start, self._chunk.stop, dtype=np.int64)
+        if not self._errors:
+            return ReadBatch(positions, self._images, {})
+        good = np.array([position not in self._errors for position in self._chunk], dtype=np.bool_)
+        errors = {row: self._errors[row] for row in sorted(self._errors)}
+        return ReadBatch(positions[good], self._images[good], errors)
+
+
+def _fill_ahead(pool: ThreadPoolExecutor, filling: _Filling, chunk: range) -> _Ahead:
+    pieces = [chunk[start : start + _PIECE] for start in range(0, len(chunk), _PIECE)]
+    futures = [pool.submit(filling.fill, piece) for piece in pieces]
+
+    def finish() -> ReadBatch:
+        for future in futures:
+            future.result()
+        return filling.finish()
+
+    return finish
+
+
+def _take_ahead(pool: ThreadPoolExecutor, stacked: StackedImages, chunk: range) -> _Ahead:
+    future: Future[UInt8Image] = pool.submit(stacked.take, chunk)
+    positions = np.arange(chunk.start, chunk.stop, dtype=np.int64)
+    return lambda: ReadBatch(positions, future.result(), {})
+
+
+def _ready(requests: Requests, size: int) -> StackedImages | None:
+    stacked = requests.stacked
+    if stacked is None or stacked.size == size:
+        return stacked
+    _log.warning(
+        "cached images of %d pixels are scaled once more, to the %d of the model; "
+        "results differ from those of the files",
+        stacked.size,
+        size,
+    )
+    return None
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _from_folder(folder: Path) -> Requests:
-    paths = find_images(folder)
-    if not paths:
+    names = image_names(folder)
+    if not names:
         raise InvalidArgumentError(
             "the folder holds no image", argument="inputs", found=str(folder)
         )
-    ids = [path.relative_to(folder).as_posix() for path in paths]
-    table = pd.DataFrame({"sample_id": ids, "path": [str(path) for path in paths]}, dtype="str")
-    return Requests(table, lambda position: read_image(paths[position]))
+    start = str(folder / "_")[:-1]
+    paths = text_array([start + name.replace("/", os.sep) for name in names])
+    known = {"sample_id": text_array(names), "path": paths}
+    return Requests(known, len(names), lambda position: read_image(str(paths[position])))
 
 
 def _from_items(items: Sequence[ImageSource]) -> Requests:
@@ -165,11 +265,16 @@ def _from_items(items: Sequence[ImageSource]) -> Requests:
             expected="a path, array, PIL image or bytes",
             found=type(items[wrong]).__name__,
         )
-    is_path = [isinstance(item, str | Path) for item in items]
-    ids = [
-        str(x) if p else f"item-{i:06d}"
-        for i, (x, p) in enumerate(zip(items, is_path, strict=True))
-    ]
-    paths = [str(item) if path else "" for item, path in zip(items, is_path, strict=True)]
-    table = pd.DataFrame({"sample_id": ids, "path": paths}, dtype="str")
-    return Requests(table, lambda position: read_image(items[position]))
+    names = np.empty(len(items), dtype=object)
+    paths = np.empty(len(items), dtype=object)
+    for row, item in enumerate(items):
+        path = str(item) if isinstance(item, str | Path) else ""
+        names[row] = path if isinstance(item, str | Path) else f"item-{row:06d}"
+        paths[row] = path
+    known = {"sample_id": text_array(names), "path": text_array(paths)}
+    return Requests(known, len(items), lambda position: read_image(items[position]))
+
+
+def text_array(values: Sequence[str] | npt.NDArray[Any]) -> pd.api.extensions.ExtensionArray:
+    """Return text as a column of the table's type "str"."""
+    return pd.array(values, dtype=pd.StringDtype(na_value=np.nan))

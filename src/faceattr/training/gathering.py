@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ from faceattr.data import Dataset
 from faceattr.exceptions import TrainingError
 from faceattr.models import Model
 from faceattr.models.predict import predict
-from faceattr.training.engine import Engine
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = ["predict_in_shares"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from faceattr.exceptions import TrainingError
 from faceattr.models import Model
 from faceattr.training.batches import Batch, Batches, Plan, Step
 from faceattr.training.config import TrainConfig
-from faceattr.training.engine import Engine
 from faceattr.training.interrupt import Interrupt
 from faceattr.training.keeping import Keeper
 from faceattr.training.losses import (
@@ -31,6 +30,9 @@ from faceattr.training.progress import Progress
 from faceattr.training.randomness import epoch_seed
 from faceattr.training.schedule import learning_rate
 from faceattr.training.validation import Validation, Validator
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = ["EpochCallback", "Run"]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faceattr.exceptions import InvalidArgumentError, TrainingError
 from faceattr.training.checkpoints import Checkpoint, CheckpointFolder
-from faceattr.training.engine import Engine
 from faceattr.training.loop import Run
 from faceattr.training.progress import Progress, load_optimizer, optimizer_tensors
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = ["RunSaver", "forget_finished"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ from faceattr.training.augment import POLICIES
 from faceattr.training.batches import Batches, Plan, Sampler, Targets, shuffled_plan
 from faceattr.training.checks import check_plan
 from faceattr.training.config import TrainConfig
-from faceattr.training.engine import Engine
 from faceattr.training.identity import data_identity, run_identity
 from faceattr.training.loop import Run
 from faceattr.training.validation import Validator
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = [
     "Part",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ from faceattr.models import Model
 from faceattr.training.batches import Plan, Sampler
 from faceattr.training.checks import check_fit, check_sample_weight, check_share
 from faceattr.training.config import TrainConfig
-from faceattr.training.engine import Engine, check_trackers
 from faceattr.training.gathering import predict_in_shares
 from faceattr.training.loop import EpochCallback, Run
 from faceattr.training.saving import RunSaver
@@ -32,6 +31,9 @@ from faceattr.training.setup import (
     open_part,
     training_record,
 )
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = ["Trainer"]
 
@@ -167,7 +169,7 @@ class Trainer:
         config = self._config()
         check_fit(model, train, valid, config)
         weight = check_sample_weight(sample_weight, train)
-        self._check_folders(resume)
+        self._check_resume(resume)
         started = time.perf_counter()
         engine = self._engine(config)
         check_share(train, engine.world_size * config.accumulate)
@@ -201,6 +203,8 @@ class Trainer:
                 found=type(dataset).__name__,
                 hint="model.predict takes paths, folders, arrays and images",
             )
+        from faceattr.training.engine import Engine
+
         self._config()
         return predict_in_shares(Engine(), model, dataset, batch_size, progress=self.progress)
 
@@ -217,8 +221,7 @@ class Trainer:
             )
         return self.config
 
-    def _check_folders(self, resume: bool) -> None:
-        check_trackers(self.trackers, self.tracker_folder)
+    def _check_resume(self, resume: bool) -> None:
         if resume and self.checkpoint_folder is None:
             raise InvalidArgumentError(
                 "nothing to go on from",
@@ -229,6 +232,10 @@ class Trainer:
             )
 
     def _engine(self, config: TrainConfig) -> Engine:
+        # Late: accelerate takes as long to load as torch.
+        from faceattr.training.engine import Engine, check_trackers
+
+        check_trackers(self.trackers, self.tracker_folder)
         return Engine(
             config.mixed_precision,
             parts_rest=config.freeze_epochs > 0,

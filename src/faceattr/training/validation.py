@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,10 @@ from faceattr.models.predict import (
 )
 from faceattr.tasks import RegressionTask
 from faceattr.training.config import TrainConfig
-from faceattr.training.engine import Engine
 from faceattr.training.losses import mean_losses, weighted_sum
+
+if TYPE_CHECKING:
+    from faceattr.training.engine import Engine
 
 __all__ = ["Validation", "Validator"]
 
