@@ -58,9 +58,9 @@ def main() -> None:
         results,
         {
             "": f"MobileNetV3-Small at {SIDE} px, batches of {BATCH}, augmentation {POLICY!r}, "
-            f"AdamW, {bench.steps} steps a turn. Ours decodes the files, augments, clips gradients, "
-            "keeps an average of the weights, and writes checkpoints; the bare loop does none of "
-            "this, the plain one decodes and augments in every epoch.",
+            f"AdamW, {bench.steps} steps a turn. Ours decodes the files, augments, clips "
+            "gradients, keeps an average of the weights, and writes checkpoints; the bare loop "
+            "does none of this, the plain one decodes and augments in every epoch.",
             "Images a second": table_text(
                 [
                     {"loop": "ours", "median": bench.rate(bare.measured)},
@@ -119,7 +119,7 @@ class Bench:
 
     def plain(self) -> None:
         model = self.model().to(memory_format=torch.contiguous_format).train()
-        model.features = model.backbone  # type: ignore[assignment]  # normalised in the transforms
+        model.features = model.backbone  # type: ignore[method-assign]  # normalised in the transforms
         optimizer = optimizer_of(model)
         labels = self.labels(model)
         loader = DataLoader(
