@@ -27,13 +27,10 @@ class MergeResult:
         `write_shard` was told.
     table : pandas.DataFrame
         What the job would have returned had it not been divided.
-    images : int
-        Rows of all parts.
     """
 
     kind: str
     table: pd.DataFrame
-    images: int
 
 
 def run_merge(
@@ -82,7 +79,7 @@ def run_merge(
         kind, table = "duplicates", duplicates_of_prints(table)
     if target is not None:
         write_table(table, target)
-    return MergeResult(kind, table, len(merged.table))
+    return MergeResult(kind, table)
 
 
 def _check_not_a_part(target: Path, files: Sequence[str | Path]) -> None:

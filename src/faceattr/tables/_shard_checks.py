@@ -113,7 +113,7 @@ def _check_agree(parts: Sequence[Part], values: Sequence[str], problem: str) -> 
         rows=[str(part.path) for part in odd],
         expected=f"{usual}, as in {count} of {len(parts)} files",
         found=next(value for value in values if value != usual),
-        hint="make these parts again, of the same images and in the same way as the others",
+        hint="make these parts again as the others were made; all parts where the images changed",
     )
 
 
