@@ -87,7 +87,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
     job = TrainingJob.from_toml(arguments.job, overrides=arguments.set)
     job = replace(job, output=arguments.output or job.output)
-    _show_training(arguments, run_training(job, progress=not arguments.quiet))
+    result = run_training(job, resume=arguments.resume, progress=not arguments.quiet)
+    if result.rank == 0:
+        _show_training(arguments, result)
     return 0
 
 
@@ -100,11 +102,16 @@ def _predict(arguments: argparse.Namespace) -> int:
         output=arguments.output,
         batch_size=arguments.batch_size,
         progress=not arguments.quiet,
+        shard=arguments.shard,
     )
-    if arguments.json:
-        _write_json({"predictions": _records(table)})
-    elif arguments.output is None:
-        _write(_predictions_text(table))
+    _show_table(arguments, "predictions", table)
+    none_read = _tell_unread(arguments, table)
+    # The part is whole, and what was not read is in it: a scheduler has nothing to repeat.
+    return FAILURE if none_read and arguments.shard is None else 0
+
+
+def _tell_unread(arguments: argparse.Namespace, table: pd.DataFrame) -> bool:
+    """Say which images could not be read; return whether that is all of them."""
     failed = table["error"] != ""
     if failed.any():
         first = table[failed].iloc[0]
@@ -113,7 +120,36 @@ def _predict(arguments: argparse.Namespace) -> int:
             f"{failed.sum():,} of {len(table):,} images could not be read and stand in the table "
             f"with their error, such as {first['sample_id']}: {first['error']}",
         )
-    return FAILURE if failed.all() else 0
+    return bool(failed.all())
+
+
+def _duplicates(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import run_duplicates
+
+    table = run_duplicates(
+        arguments.folder,
+        output=arguments.output,
+        shard=arguments.shard,
+        progress=not arguments.quiet,
+    )
+    if arguments.shard is None:
+        _show_table(arguments, "duplicates", table)
+        _tell_duplicates(arguments, table)
+    else:
+        _show_table(arguments, "fingerprints", table)
+    return 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from faceattr.jobs import run_merge
+
+    result = run_merge(arguments.part, output=arguments.output)
+    _show_table(arguments, result.kind, result.table)
+    if result.kind == "duplicates":
+        _tell_duplicates(arguments, result.table)
+    elif result.kind == "predictions":
+        return FAILURE if _tell_unread(arguments, result.table) else 0
+    return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -155,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_duplicates(commands)
+    _add_merge(commands)
     return parser
 
 
@@ -175,6 +213,9 @@ def _add_train(commands: Any) -> None:
         help="replace a setting of the file, such as train.epochs=3; may be repeated",
     )
     command.add_argument("--output", metavar="DIR", help="folder of the results")
+    command.add_argument(
+        "--resume", action="store_true", help="go on where an earlier run with this output stopped"
+    )
 
 
 def _add_predict(commands: Any) -> None:
@@ -183,6 +224,9 @@ def _add_predict(commands: Any) -> None:
     command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
     command.add_argument("--batch-size", type=int, default=64, metavar="N", help="(64)")
+    command.add_argument(
+        "--shard", metavar="I/N", help="only part I of N, into --output; `merge` puts them together"
+    )
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -216,6 +260,25 @@ def _add_evaluate(commands: Any) -> None:
     )
     command.add_argument("--output", metavar="TABLE", help="write the metrics: .csv or .parquet")
     command.add_argument("--figure", metavar="FILE", help="draw them: .png, .pdf or .svg")
+
+
+def _add_duplicates(commands: Any) -> None:
+    text = "find images of a folder that show the same photograph"
+    command = _add(commands, "duplicates", _duplicates, text)
+    command.add_argument("folder", metavar="FOLDER", help="searched with all its sub-folders")
+    command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
+    command.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="only the fingerprints of part I of N, into --output; `merge` searches them",
+    )
+
+
+def _add_merge(commands: Any) -> None:
+    text = "put the parts that --shard made together, after checking that they are all there"
+    command = _add(commands, "merge", _merge, text)
+    command.add_argument("part", nargs="+", metavar="PART", help="the tables of all parts")
+    command.add_argument("--output", metavar="TABLE", help="write the whole: .csv or .parquet")
 
 
 def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -254,6 +317,21 @@ def _show_training(arguments: argparse.Namespace, result: TrainingResult) -> Non
     else:
         _write(result.evaluation.summary())
     _tell(arguments, f"model, tables and figures lie in {result.folder}")
+
+
+def _show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) -> None:
+    """Write a table to stdout, unless it went to a file."""
+    if arguments.json:
+        _write_json({name: _records(table)})
+    elif arguments.output is None and name == "predictions":
+        _write(_predictions_text(table))
+    elif arguments.output is None and len(table):
+        _write(table.to_string(index=False) + "\n")
+
+
+def _tell_duplicates(arguments: argparse.Namespace, table: pd.DataFrame) -> None:
+    groups = table["group"].nunique()
+    _tell(arguments, f"{len(table):,} images have a duplicate, in {groups:,} groups")
 
 
 def _predictions_text(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Whole jobs as one call each: train from a job file, predict files, evaluate a table.
+"""Whole jobs as one call each: train from a job file, predict files, find duplicates, evaluate.
 
 This is what the command line calls. A `TrainingJob` says everything that a training needs and can
 be written as a TOML file; torch is loaded when a job runs that needs it, not before.
@@ -6,8 +6,10 @@ be written as a TOML file; torch is loaded when a job runs that needs it, not be
 
 from __future__ import annotations
 
+from faceattr.jobs.duplicates import run_duplicates
 from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.job import DEMO, TrainingJob
+from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
 from faceattr.jobs.sections import DataSection, EvaluateSection, ModelSection, SplitSection
 from faceattr.jobs.training import TrainingResult, run_training
@@ -16,11 +18,14 @@ __all__ = [
     "DEMO",
     "DataSection",
     "EvaluateSection",
+    "MergeResult",
     "ModelSection",
     "SplitSection",
     "TrainingJob",
     "TrainingResult",
+    "run_duplicates",
     "run_evaluation",
+    "run_merge",
     "run_prediction",
     "run_training",
 ]

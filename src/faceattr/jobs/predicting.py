@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import table_file
+from faceattr.jobs._parts import (
+    ListedImages,
+    Listing,
+    Part,
+    check_part,
+    list_folder,
+    list_paths,
+    save_part,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from faceattr.models import Model
+    from faceattr.tables import Shard
 
 __all__ = ["run_prediction"]
 
@@ -22,6 +35,7 @@ def run_prediction(
     output: str | Path | None = None,
     batch_size: int = 64,
     progress: bool = False,
+    shard: Shard | str | None = None,
 ) -> pd.DataFrame:
     """Predict images with a saved model.
 
@@ -37,6 +51,9 @@ def run_prediction(
         Images a forward pass.
     progress : bool, default False
         Show a progress bar on stderr.
+    shard : Shard or str, optional
+        Predict only this part of the images, such as ``"2/8"``, and write it so that `run_merge`
+        puts all parts together; needs `output`, and images that are each given once.
 
     Returns
     -------
@@ -49,12 +66,15 @@ def run_prediction(
     ModelFileError
         If there is no saved model, or it is damaged.
     InvalidArgumentError
-        If there is nothing to predict, or `output` is no name of a table.
+        If there is nothing to predict, `output` is no name of a table, or there is no such part.
     OutputError
         If `output` cannot be written.
     """
     target = None if output is None else table_file(output, "output")
+    part = check_part(shard, target)
     images = _images([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    if part is not None:
+        return _predict_part(model, images, part, batch_size=batch_size, progress=progress)
     from faceattr.models import Model
     from faceattr.tables import write_table
 
@@ -63,6 +83,49 @@ def run_prediction(
     if target is not None:
         write_table(table, target)
     return table
+
+
+def _predict_part(
+    model: str | Path,
+    images: Path | list[str | Path],
+    part: Part,
+    *,
+    batch_size: int,
+    progress: bool,
+) -> pd.DataFrame:
+    listing = _list(images)
+    from faceattr.models import Model
+
+    loaded = Model.from_pretrained(model)
+    own = ListedImages(listing.part(part.shard))
+    table = loaded.predict(own, batch_size=batch_size, progress=progress)
+    settings = _describe(loaded, Path(model))
+    save_part(table, part, listing, kind="predictions", settings=settings)
+    return table
+
+
+def _list(images: Path | list[str | Path]) -> Listing:
+    if not isinstance(images, Path):
+        return list_paths(images)
+    from faceattr.images import image_names
+
+    names = image_names(images)
+    if not names:
+        raise _no_image(images)
+    return list_folder(images, names)
+
+
+def _describe(model: Model, folder: Path) -> dict[str, str | int]:
+    """Tell by what the predictions are made, so that no other model's are put among them."""
+    from faceattr.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+
+    digests = {name: _sha256(folder / name) for name in (CONFIG_NAME, WEIGHTS_NAME)}
+    return {**digests, "image_size": model.image_size}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _images(inputs: list[str | Path]) -> Path | list[str | Path]:
@@ -78,8 +141,10 @@ def _images(inputs: list[str | Path]) -> Path | list[str | Path]:
     for item in inputs:
         found: Sequence[str | Path] = find_images(item) if Path(item).is_dir() else [item]
         if not found:
-            raise InvalidArgumentError(
-                "the folder holds no image", argument="inputs", found=str(item)
-            )
+            raise _no_image(item)
         images += found
     return images
+
+
+def _no_image(folder: str | Path) -> InvalidArgumentError:
+    return InvalidArgumentError("the folder holds no image", argument="inputs", found=str(folder))

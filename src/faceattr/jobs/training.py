@@ -46,6 +46,8 @@ class TrainingResult:
         Of these predictions.
     folder : Path
         Where all of it was saved.
+    rank : int, default 0
+        This process's number; the first one has saved it.
     """
 
     model: Model
@@ -53,6 +55,7 @@ class TrainingResult:
     predictions: pd.DataFrame
     evaluation: Evaluation
     folder: Path
+    rank: int = 0
 
 
 def run_training(
@@ -114,7 +117,9 @@ def run_training(
         raise KeyboardInterrupt
     predictions = trainer.predict(model, parts["test"])
     evaluation = evaluator.evaluate(predictions)
-    result = TrainingResult(model, trainer.history_, predictions, evaluation, folder)
+    result = TrainingResult(
+        model, trainer.history_, predictions, evaluation, folder, rank=trainer.rank_
+    )
     if trainer.rank_ == 0:
         save_results(job, result, parts, faces.rejects)
     return result

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from faceattr.exceptions import (
     InvalidArgumentError,
     InvalidTypeError,
     MissingDependencyError,
-    OutputError,
     TableError,
 )
+from faceattr.tables._disk import replace_file, types_path, write_lines, writing
 from faceattr.tables.encoding import Cells, Entry, decode_column, encode_column
 from faceattr.tables.plain import read_plain_csv
 
@@ -70,8 +68,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     _check_table(table)
     plain = table.reset_index(drop=True)
     if target.suffix.lower() == ".parquet":
-        with _writing(target):
-            _replace(target, lambda temporary: plain.to_parquet(temporary, index=False))
+        with writing(target):
+            replace_file(target, lambda temporary: plain.to_parquet(temporary, index=False))
         return target
     encoded = [encode_column(plain[name], str(name)) for name in plain.columns]
     _check_lengths([list(map(str, plain.columns)), *[cells for _, cells in encoded]])
@@ -81,12 +79,12 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     ]
     types = {"format": _FORMAT, "version": _VERSION, "missing": token, "rows": len(plain)}
     rows = _lines(list(plain.columns), [cells for _, cells in encoded], token)
-    with _writing(target):
+    with writing(target):
         # The old types go first: a crash then leaves a plain CSV, never one with wrong types.
-        _types_path(target).unlink(missing_ok=True)
-        _replace(target, lambda temporary: _write_lines(temporary, rows))
+        types_path(target).unlink(missing_ok=True)
+        replace_file(target, lambda temporary: write_lines(temporary, rows))
         text = json.dumps(types | {"columns": columns}, indent=1)
-        _replace(_types_path(target), lambda temporary: _write_lines(temporary, [text, "\n"]))
+        replace_file(types_path(target), lambda temporary: write_lines(temporary, [text, "\n"]))
     return target
 
 
@@ -119,7 +117,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if source.suffix.lower() == ".parquet":
         with _reading(source):
             return pd.read_parquet(source)
-    if _types_path(source).exists():
+    if types_path(source).exists():
         with _reading(source):
             return _read_typed(source)
     with _reading(source):
@@ -134,7 +132,7 @@ def _read_plain(path: Path) -> pd.DataFrame:
 
 
 def _read_typed(path: Path) -> pd.DataFrame:
-    types = _read_types(_types_path(path))
+    types = _read_types(types_path(path))
     entries: list[Entry] = types["columns"]
     names = [entry["name"] for entry in entries]
     with path.open(newline="", encoding="utf-8", errors="surrogatepass") as file:
@@ -148,7 +146,7 @@ def _read_typed(path: Path) -> pd.DataFrame:
             rows=wide,
             expected=f"{types['rows']} rows of the columns {names}",
             found=f"{len(rows)} rows of the columns {header}",
-            hint=_HINT.format(types=_types_path(path)),
+            hint=_HINT.format(types=types_path(path)),
         )
     data: dict[str, Any] = {}
     for position, entry in enumerate(entries):
@@ -187,7 +185,7 @@ def _decode(entry: Entry, cells: Cells, path: Path) -> Any:
             f"a column cannot be read as the types beside the file say ({error!r})",
             argument=f"{path}, column {entry['name']!r}",
             expected=f"type {entry.get('dtype')!r}",
-            hint=_HINT.format(types=_types_path(path)),
+            hint=_HINT.format(types=types_path(path)),
         ) from error
 
 
@@ -283,39 +281,6 @@ def _quote(cell: str, *, alone: bool) -> str:
     if not _SPECIAL.isdisjoint(cell) or (alone and not cell):
         return '"' + cell.replace('"', '""') + '"'
     return cell
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    # File names that are not UTF-8 reach Python as lone surrogates.
-    with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
-        file.writelines(lines)
-
-
-def _replace(target: Path, write: Callable[[Path], None]) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _types_path(path: Path) -> Path:
-    return path.with_name(path.name + ".types.json")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise OutputError(
-            "the file cannot be written",
-            argument="path",
-            found=f"{path} ({error.strerror or error})",
-            hint="give a file in a folder that you may write to",
-        ) from error
 
 
 @contextmanager
