@@ -124,7 +124,8 @@ def make_images(root: Path, sizes: tuple[int, ...]) -> dict[int, Path]:
             folder.mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         stamp = f"{number % 117}_{number % 2}_{number % 5}_{20170109142408075 + number}"
-        cv2.imwrite(str(folder / f"{stamp}.jpg"), pixels)
+        _, data = cv2.imencode(".jpg", pixels)
+        (folder / f"{stamp}.jpg").write_bytes(data.tobytes())
     return dict(zip(sizes, names, strict=True))
 
 
