@@ -49,5 +49,16 @@ def test_the_names_for_tables_do_without_torch() -> None:
     assert loaded_by(f"from faceattr import {names}").isdisjoint(HEAVY)
 
 
+def test_training_is_named_before_its_packages_are_loaded() -> None:
+    loaded = loaded_by("from faceattr import Model, TrainConfig, Trainer")
+    assert "torch" in loaded
+    assert loaded.isdisjoint({"accelerate", "matplotlib", "sklearn", "timm", "torchvision"})
+
+
+def test_evaluation_loads_what_tables_need() -> None:
+    loaded = loaded_by("from faceattr import BinnedEvaluator")
+    assert loaded.isdisjoint({"PIL", "cv2", "matplotlib", "scipy", "sklearn", *HEAVY})
+
+
 def test_the_probe_sees_torch_where_it_is_loaded() -> None:
     assert "torch" in loaded_by("import torch")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceattr import Dataset, RegressionTask
-from faceattr.data import _core, duplicates
+from faceattr.data import _core, _fingerprints, duplicates
 from faceattr.data._fingerprints import difference_hash, fine_detail
 from faceattr.data.duplicates import near_pairs
 from faceattr.data.synthetic import draw
@@ -138,6 +138,19 @@ class TestFinding:
         assert len(both.duplicates()) == 40
         assert both.duplicates()["group"].nunique() == 20
 
+    def test_details_that_are_forgotten_are_read_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for index in range(12):
+            image = draw(4, index, 96)
+            save(image, tmp_path / f"{index:02d}.png")
+            save(image, tmp_path / f"{index:02d}-copy.jpg", quality=60)
+        expected = listed(tmp_path).duplicates()
+        assert expected["group"].nunique() == 12
+        monkeypatch.setattr(_fingerprints, "_DETAILS_KEPT", 2)
+        monkeypatch.setattr(duplicates, "_BATCH", 1)
+        pd.testing.assert_frame_equal(listed(tmp_path).duplicates(), expected)
+
     def test_nothing_and_one(self) -> None:
         ds = Dataset.synthetic(1, size=8)
         assert len(ds.duplicates()) == 0
@@ -246,6 +259,23 @@ class TestNearPairs:
             for pair in zip(left.tolist(), right.tolist(), strict=True)
         }
         assert len({row for pair in neighbours for row in pair}) == 2000  # none is left out
+
+    def test_pieces_of_any_length_give_the_same_pairs(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rng = np.random.default_rng(3)
+        hashes = rng.integers(0, 256, (40, 32), dtype=np.uint8)[rng.integers(0, 40, 300)]
+        hashes[:, 3] ^= rng.integers(0, 2, 300, dtype=np.uint8)
+
+        def pairs() -> set[frozenset[int]]:
+            found = [zip(a.tolist(), b.tolist(), strict=True) for a, b in near_pairs(hashes)]
+            return {frozenset(pair) for part in found for pair in part}
+
+        whole = pairs()
+        assert len(whole) > 500
+        for length in (1, 7, 299):
+            monkeypatch.setattr(duplicates, "_CHUNK", length)
+            assert pairs() == whole
 
     def test_none_and_one(self) -> None:
         assert list(near_pairs(np.zeros((0, 32), dtype=np.uint8))) == []

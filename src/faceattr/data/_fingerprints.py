@@ -54,7 +54,7 @@ DETAIL_LENGTH = (_DETAIL_SIDE - 2 * _DETAIL_MARGIN) ** 2
 Detail: TypeAlias = npt.NDArray[np.float32]
 _Print: TypeAlias = tuple[bytes, bytes]
 
-_DETAILS_KEPT = 20_000
+_DETAILS_KEPT = 2048
 
 _UNKNOWN = bytes(KEY_BYTES)
 _NO_HASH = b""

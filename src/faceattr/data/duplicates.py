@@ -27,7 +27,9 @@ _MAX_BITS = 32
 _MIN_CORRELATION = 0.88
 # A band that so many images share says nothing; what is near agrees in others too.
 _MAX_SHIFT = 4096
-_BATCH = 1024
+# Pairs whose fine structure is compared in one go, and rows whose codes are.
+_BATCH = 512
+_CHUNK = 16_384
 
 Rows = npt.NDArray[np.intp]
 
@@ -83,16 +85,26 @@ def near_pairs(hashes: npt.NDArray[np.uint8]) -> Iterator[tuple[Rows, Rows]]:
     """
     if len(hashes) < 2:
         return
-    bits = np.unpackbits(hashes, axis=1)
     words = np.ascontiguousarray(hashes).view(np.uint64)
     # Neighbouring bits are alike, so a band takes every 17th.
     masks = [_band_mask(band) for band in range(_BANDS)]
     in_order = np.lexsort(words.T[::-1])
     for band in range(_BANDS):
-        weights = 1 << np.arange(bits[:, band::_BANDS].shape[1])
-        value = (bits[:, band::_BANDS] @ weights)[in_order]
+        value = _band_values(hashes, band)[in_order]
         order = in_order[np.argsort(value, kind="stable")]
-        yield from _pairs_of_band(words, order, np.sort(value), masks[:band])
+        value.sort()
+        for start in range(0, len(order), _CHUNK):
+            stop = min(start + _CHUNK, len(order))
+            yield from _pairs_of_band(words, order, value, slice(start, stop), masks[:band])
+
+
+def _band_values(hashes: npt.NDArray[np.uint8], band: int) -> npt.NDArray[np.uint16]:
+    """Return the at most 16 bits of a band as one number a code."""
+    values = np.zeros(len(hashes), dtype=np.uint16)
+    for place, bit in enumerate(range(band, 8 * HASH_BYTES, _BANDS)):
+        byte, shift = divmod(bit, 8)
+        values |= ((hashes[:, byte] >> (7 - shift)) & 1).astype(np.uint16) << place
+    return values
 
 
 def _band_mask(band: int) -> npt.NDArray[np.uint64]:
@@ -104,13 +116,16 @@ def _band_mask(band: int) -> npt.NDArray[np.uint64]:
 def _pairs_of_band(
     words: npt.NDArray[np.uint64],
     order: Rows,
-    value: npt.NDArray[np.int64],
+    value: npt.NDArray[np.uint16],
+    rows: slice,
     earlier: Sequence[npt.NDArray[np.uint64]],
 ) -> Iterator[tuple[Rows, Rows]]:
-    end = np.searchsorted(value, value, side="right")
-    here = np.arange(len(order))
+    """Compare some rows with those that share their band and follow them in its order."""
+    end = np.searchsorted(value, value[rows], side="right")
+    here = np.arange(rows.start, rows.stop)
     for shift in range(1, _MAX_SHIFT):
-        here = here[here + shift < end[here]]
+        shared = here + shift < end
+        here, end = here[shared], end[shared]
         if not len(here):
             return
         left, right = order[here], order[here + shift]
@@ -161,14 +176,16 @@ def _join(root: Rows, left: Rows, right: Rows) -> None:
 
 
 def _group_table(ids: Sequence[str], content: Rows, count: Rows, root: Rows) -> pd.DataFrame:
+    # `root` and `count` are of contents, of which several files may hold one.
+    members = np.bincount(root, weights=count, minlength=len(root))
+    rows = np.flatnonzero(members[root[content]] > 1)
+    kinds = np.where(count[content[rows]] > 1, "identical", "near")
     table = pd.DataFrame(
         {
-            "sample_id": pd.Series(list(ids), dtype="str"),
-            "group": root[content],
-            "kind": pd.Series(np.where(count[content] > 1, "identical", "near"), dtype="str"),
+            "sample_id": pd.Series([ids[row] for row in rows.tolist()], dtype="str"),
+            "group": root[content[rows]],
+            "kind": pd.Series(kinds, dtype="str"),
         }
-    )
-    members = table.groupby("group")["sample_id"].transform("size")
-    table = table[members > 1].sort_values("sample_id", kind="stable")
+    ).sort_values("sample_id", kind="stable")
     table["group"] = pd.factorize(table["group"])[0].astype(np.int64)
     return table.sort_values(["group", "sample_id"]).reset_index(drop=True)

@@ -1,0 +1,40 @@
+"""The scripts of benchmarks/ run to their end on little data; nothing here is about speed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+PAGES = {"bench_imports": "imports", "bench_index": "index", "bench_predict": "predict"}
+if Path("/proc/self/status").exists():
+    PAGES["bench_memory"] = "memory"
+
+
+@pytest.mark.parametrize("script", list(PAGES))
+def test_quick_run_writes_its_page(script: str, tmp_path: Path) -> None:
+    options = ["--quick", "--out", str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / f"{script}.py"), *options],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / f"speed-{PAGES[script]}.md").read_text(encoding="utf-8")
+    assert page in done.stdout.replace("\r", "")
+    assert f"python benchmarks/{script}.py --quick" in page
+    assert "## Machine" in page
+
+
+def test_every_script_is_listed_and_tried() -> None:
+    listed = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    scripts = {path.stem for path in BENCHMARKS.glob("bench_*.py")}
+    assert all(f"`{script}.py`" in listed for script in scripts)
+    assert set(PAGES) <= scripts
