@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import faceattr
-from faceattr import Dataset, Model
+from faceattr import Dataset, Model, Trainer
 from faceattr.exceptions import (
     DataError,
     InvalidArgumentError,
@@ -20,7 +20,6 @@ from faceattr.exceptions import (
     MissingDependencyError,
     OutputError,
     TableError,
-    TrainingError,
     WeightsError,
 )
 from faceattr.jobs import (
@@ -258,20 +257,13 @@ def test_an_output_that_cannot_be_written_ends_before_training(tmp_path: Path) -
         run_training(tiny(tmp_path / "file" / "out"), progress=False)
 
 
-@pytest.mark.usefixtures("_no_training")
-def test_several_processes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(TrainingError, match="one process"):
-        run_training(tiny(tmp_path / "out"), progress=False)
-
-
 def test_the_model_is_kept_when_what_follows_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def predict(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(Model, "predict", predict)
+    monkeypatch.setattr(Trainer, "predict", predict)
     with pytest.raises(MemoryError):
         run_training(tiny(tmp_path / "out"), progress=False)
     assert Model.from_pretrained(tmp_path / "out").image_size == 32

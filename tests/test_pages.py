@@ -24,7 +24,7 @@ CHANGES = [
     (r'Dataset\.from_utkface\("UTKFace/"\)', "Dataset.synthetic(60, seed=0, size=32)"),
     (r'weights="imagenet"', "weights=None"),
     (r"image_size=128", "image_size=32"),
-    (r"epochs=\d+", "epochs=1, batch_size=16"),
+    (r"(?<!_)epochs=\d+", "epochs=1, batch_size=16"),
     (r"n_boot=1000", "n_boot=20"),
 ]
 
