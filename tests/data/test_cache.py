@@ -199,6 +199,10 @@ def empty_listing(pack: Path) -> None:
     pack.with_suffix(".json").write_text("{}")
 
 
+def nested_deeply(pack: Path) -> None:
+    pack.with_suffix(".json").write_text("[" * 100_000)
+
+
 def no_dictionary(pack: Path) -> None:
     pack.with_suffix(".json").write_text("[1, 2]")
 
@@ -229,6 +233,7 @@ class TestDamage:
             garble_listing,
             empty_listing,
             no_dictionary,
+            nested_deeply,
             other_keys,
             shorten_pixels,
             lengthen_pixels,

@@ -101,7 +101,10 @@ class _Bomb:
         return (pytest.fail, ("loading a model ran code",))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 64, pickle.dumps(_Bomb())])
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 64, DEEP, pickle.dumps(_Bomb())])
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_damaged_and_hostile_files_are_refused(saved, name, content):
     _, folder = saved

@@ -96,7 +96,7 @@ def load_packs(folder: Path, size: int) -> list[Pack]:
         try:
             keys = _read_keys(listing, size)
             packs.append(_map(listing.with_suffix(".u8"), size, keys))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             _log.warning("a damaged pack is not used: %s (%s)", listing, error)
     return packs
 

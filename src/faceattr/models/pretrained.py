@@ -158,7 +158,7 @@ def _read_config(path: Path) -> dict[str, Any]:
             found=str(path.parent),
             hint='model.save_pretrained("folder") makes one',
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(
             "the description is damaged", rows=[str(path)], found=str(error)
         ) from error
