@@ -29,7 +29,9 @@ def main() -> None:
     pairs = PAIRS[-1:] if options.quick else PAIRS
     ratios: list[tuple[str, str, float, Ratio]] = []
     for code, reference, target in pairs:
-        found = compare(partial(run, code), partial(run, reference), turns=turns)
+        found = compare(
+            partial(run, code), partial(run, reference), turns=turns, warm_up=turns // TURNS
+        )
         ratios.append((code, reference, target, found))
     empty = [seconds_of(partial(run, "pass")) for _ in range(turns)]
     alone = [seconds_of(partial(run, ALONE[0])) for _ in range(turns)]

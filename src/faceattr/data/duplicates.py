@@ -48,27 +48,26 @@ def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) ->
     pandas.DataFrame
         Columns ``sample_id``, ``group`` (int64), ``kind`` ("identical", "near").
     """
-    content, count = _number_contents(prints)
-    first = _first_rows(content, len(count))
-    hashed = np.flatnonzero(prints.hashed[first])
-    root = np.arange(len(count))
+    content = _number_contents(prints)
+    root = np.arange(int(content.max(initial=-1)) + 1)
     confirmed = refused = 0
-    details = Details([paths[row] for row in first[hashed]])
-    for left, right in near_pairs(prints.hashes[first[hashed]]):
+    details = Details(paths)
+    order = _hash_order(prints.hashes, _first_rows(content, prints.hashed), content)
+    for left, right in _pairs_in_order(prints.hashes, order):
         for start in range(0, len(left), _BATCH):
-            batch = slice(start, start + _BATCH)
-            pairs = hashed[left[batch]], hashed[right[batch]]
-            apart = root[pairs[0]] != root[pairs[1]]
+            rows = left[start : start + _BATCH], right[start : start + _BATCH]
+            apart = root[content[rows[0]]] != root[content[rows[1]]]
             if not apart.any():
                 continue
-            good = details.correlate(left[batch][apart], right[batch][apart]) >= _MIN_CORRELATION
-            _join(root, pairs[0][apart][good], pairs[1][apart][good])
+            one, other = rows[0][apart], rows[1][apart]
+            good = details.correlate(one, other) >= _MIN_CORRELATION
+            _join(root, content[one[good]], content[other[good]])
             confirmed += int(good.sum())
             refused += int((~good).sum())
     _log.info("near-duplicates: %d pairs confirmed, %d refused", confirmed, refused)
     if not prints.opened.all():
         _log.warning("%d files cannot be opened; none is a duplicate", int((~prints.opened).sum()))
-    return _group_table(ids, content, count, root)
+    return _group_table(ids, content, root)
 
 
 def near_pairs(hashes: npt.NDArray[np.uint8]) -> Iterator[tuple[Rows, Rows]]:
@@ -83,12 +82,22 @@ def near_pairs(hashes: npt.NDArray[np.uint8]) -> Iterator[tuple[Rows, Rows]]:
     left, right : numpy.ndarray of int, equal lengths
         Positions, each pair once: every pair within 16 bits, and most of those up to 32.
     """
-    if len(hashes) < 2:
-        return
+    rows = np.arange(len(hashes))
+    yield from _pairs_in_order(hashes, _hash_order(hashes, rows, rows))
+
+
+def _hash_order(hashes: npt.NDArray[np.uint8], rows: Rows, content: Rows) -> Rows:
+    """Sort rows by their codes; equal codes by content, so that the rows' order means nothing."""
+    words = np.ascontiguousarray(hashes).view(np.uint64)
+    if len(rows) == len(words):
+        return np.lexsort((content, *words.T[::-1]))  # sorted as they lie, without a copy
+    return rows[np.lexsort((content[rows], *words[rows].T[::-1]))]
+
+
+def _pairs_in_order(hashes: npt.NDArray[np.uint8], in_order: Rows) -> Iterator[tuple[Rows, Rows]]:
     words = np.ascontiguousarray(hashes).view(np.uint64)
     # Neighbouring bits are alike, so a band takes every 17th.
     masks = [_band_mask(band) for band in range(_BANDS)]
-    in_order = np.lexsort(words.T[::-1])
     for band in range(_BANDS):
         value = _band_values(hashes, band)[in_order]
         order = in_order[np.argsort(value, kind="stable")]
@@ -140,21 +149,28 @@ def _pairs_of_band(
             yield left[new], right[new]
 
 
-def _number_contents(prints: Prints) -> tuple[Rows, Rows]:
-    """Return a number for what each file holds, in an order of its own, and how many hold it."""
-    keys = prints.keys[prints.opened]
-    _, inverse, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    closed = int((~prints.opened).sum())
+def _number_contents(prints: Prints) -> Rows:
+    """Return a number for what each file holds; files that cannot be opened have one each."""
     content = np.empty(len(prints.opened), dtype=np.intp)
-    content[prints.opened] = inverse.reshape(-1)
-    content[~prints.opened] = len(count) + np.arange(closed)
-    return content, np.concatenate([count, np.ones(closed, dtype=np.intp)]).astype(np.intp)
+    keys = np.ascontiguousarray(prints.keys).view(np.uint64)
+    opened = np.flatnonzero(prints.opened)
+    order = opened[np.lexsort((keys[opened, 1], keys[opened, 0]))]
+    new = np.zeros(len(order), dtype=np.bool_)
+    for part in keys.T:
+        inside = part[order]
+        new[1:] |= inside[1:] != inside[:-1]
+    content[order] = np.cumsum(new)
+    closed = np.flatnonzero(~prints.opened)
+    known = int(new.sum()) + (len(order) > 0)
+    content[closed] = known + np.arange(len(closed))
+    return content
 
 
-def _first_rows(content: Rows, length: int) -> Rows:
-    first = np.zeros(length, dtype=np.intp)
+def _first_rows(content: Rows, hashed: npt.NDArray[np.bool_]) -> Rows:
+    """Return the first row of each content, of those that have a hash."""
+    first = np.empty(int(content.max(initial=-1)) + 1, dtype=np.intp)
     first[content[::-1]] = np.arange(len(content))[::-1]
-    return first
+    return first[hashed[first]]
 
 
 def _join(root: Rows, left: Rows, right: Rows) -> None:
@@ -175,8 +191,9 @@ def _join(root: Rows, left: Rows, right: Rows) -> None:
     root[:] = lookup[root]
 
 
-def _group_table(ids: Sequence[str], content: Rows, count: Rows, root: Rows) -> pd.DataFrame:
+def _group_table(ids: Sequence[str], content: Rows, root: Rows) -> pd.DataFrame:
     # `root` and `count` are of contents, of which several files may hold one.
+    count = np.bincount(content, minlength=len(root))
     members = np.bincount(root, weights=count, minlength=len(root))
     rows = np.flatnonzero(members[root[content]] > 1)
     kinds = np.where(count[content[rows]] > 1, "identical", "near")

@@ -191,7 +191,9 @@ class Model(nn.Module):
         ----------
         inputs : path, folder, array, PIL image, bytes, Dataset, CachedImages, or a sequence
             Arrays are uint8 RGB of shape (H, W, 3), or (N, H, W, 3) for several. Every image is cut
-            to its largest centred square and scaled to `image_size`.
+            to its largest centred square and scaled to `image_size`. Of a Dataset, the CachedImages
+            that ``ImageCache().open(dataset, model.image_size)`` returns give the same table
+            without decoding.
         batch_size : int, default 64
             Images a forward pass.
         progress : bool, default False

@@ -210,7 +210,8 @@ def evaluation_mode(model: Model) -> Iterator[None]:
 
 
 def _trains(module: nn.Module) -> bool:
-    return module.training or any(_trains(part) for part in module._modules.values() if part)
+    parts = module._modules.values()  # `children()` takes twice as long
+    return module.training or any(_trains(part) for part in parts if part is not None)
 
 
 def _check_free(names: Iterable[str], known: Known) -> None:

@@ -115,6 +115,10 @@ class ReadBatch:
     errors: dict[int, str]
 
 
+_Ahead: TypeAlias = Callable[[], ReadBatch]
+"""Waits for a batch that is being read, and returns it."""
+
+
 def gather_requests(inputs: PredictInput) -> Requests:
     """List the images that `inputs` asks for.
 
@@ -142,7 +146,7 @@ def gather_requests(inputs: PredictInput) -> Requests:
     raise InvalidTypeError(
         "cannot be predicted",
         argument="inputs",
-        expected="a path, folder, array, PIL image, bytes, Dataset, or a list of images",
+        expected="a path, folder, array, PIL image, bytes, Dataset, CachedImages, or a list",
         found=type(inputs).__name__,
     )
 
@@ -159,7 +163,7 @@ def read_batches(requests: Requests, size: int, batch_size: int) -> Iterator[Rea
             yield filling.finish()
         return
     waiting: deque[_Ahead] = deque()
-    with ThreadPoolExecutor(1 if stacked else _cores()) as pool:
+    with ThreadPoolExecutor(_cores() if stacked is None else 1) as pool:
         try:
             for chunk in chunks:
                 if stacked is None:
@@ -172,9 +176,6 @@ def read_batches(requests: Requests, size: int, batch_size: int) -> Iterator[Rea
                 yield waiting.popleft()()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-_Ahead: TypeAlias = Callable[[], ReadBatch]
 
 
 class _Filling:
