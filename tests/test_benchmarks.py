@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-PAGES = {"bench_imports": "imports", "bench_index": "index", "bench_predict": "predict"}
+PAGES = {
+    "bench_imports": "imports",
+    "bench_index": "index",
+    "bench_predict": "predict",
+    "bench_training": "training",
+}
 if Path("/proc/self/status").exists():
     PAGES["bench_memory"] = "memory"
 
@@ -38,3 +43,16 @@ def test_every_script_is_listed_and_tried() -> None:
     scripts = {path.stem for path in BENCHMARKS.glob("bench_*.py")}
     assert all(f"`{script}.py`" in listed for script in scripts)
     assert set(PAGES) <= scripts
+
+
+def test_killed_trainings_end_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    """Two kills, as docs/results/kills.md has twenty: anywhere, and within a checkpoint."""
+    options = ["--kills", "2", "--images", "96", "--page", str(tmp_path / "kills.md")]
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "kill_and_resume.py"), *options],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 ended with the weights" in (tmp_path / "kills.md").read_text(encoding="utf-8")

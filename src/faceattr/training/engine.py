@@ -100,9 +100,9 @@ class Engine:
         prepared: tuple[nn.Module, Any] = self._accelerator.prepare(model, optimizer)
         return prepared
 
-    def gathering(self, model: nn.Module, last: bool) -> AbstractContextManager[Any]:
-        """Return a context in which gradients are only added up, or, at the last part, shared."""
-        return nullcontext() if last else self._accelerator.no_sync(model)
+    def gradient_sync(self, model: nn.Module, *, enabled: bool) -> AbstractContextManager[Any]:
+        """Return a context in which `backward` shares gradients, or only adds up this process's."""
+        return nullcontext() if enabled else self._accelerator.no_sync(model)
 
     def backward(self, loss: Tensor) -> None:
         """Compute gradients of a loss that is already divided by global counts.

@@ -201,7 +201,7 @@ class Run:
 
     def _batch(self, batch: Batch, step: Step, last: bool) -> dict[str, Tensor]:
         """Compute gradients of a batch; return each task's loss of each image."""
-        with self.engine.gathering(self._network, last):
+        with self.engine.gradient_sync(self._network, enabled=last):
             losses = batch_losses(self.model, self._network(batch.images), batch)
             total = weighted_sum(mean_losses(losses, step.counts), self.config.loss_weights)
             if last and self.config.l1:

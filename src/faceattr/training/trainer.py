@@ -190,7 +190,7 @@ class Trainer:
         model.info["training"] = training_record(run, parts, time.perf_counter() - started)
         return self
 
-    def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 128) -> pd.DataFrame:
+    def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 64) -> pd.DataFrame:
         """Predict a data set with all processes; each returns the whole table.
 
         The table is that of `Model.predict`, row by row.
