@@ -22,17 +22,7 @@ from faceattr.jobs import TrainingJob, run_training
 from faceattr.tables import read_table
 from faceattr.training import Sampler, setup, trainer
 from faceattr.training.batches import Plan
-
-TINY = {
-    "data": {"kind": "synthetic", "n": 40, "size": 32},
-    "model": {"weights": None, "image_size": 32},
-    "train": {"epochs": 1, "batch_size": 16},
-    "evaluate": {"n_boot": 10},
-}
-
-
-def tiny(output: Path, *overrides: str) -> TrainingJob:
-    return TrainingJob.from_dict({**TINY, "output": str(output)}).changed(overrides)
+from job_samples import TINY, tiny
 
 
 @pytest.fixture

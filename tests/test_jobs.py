@@ -34,17 +34,7 @@ from faceattr.jobs import (
 )
 from faceattr.jobs._making import build_model, open_dataset
 from faceattr.tables import read_table, write_table
-
-TINY = {
-    "data": {"kind": "synthetic", "n": 40, "size": 32},
-    "model": {"weights": None, "image_size": 32},
-    "train": {"epochs": 1, "batch_size": 16},
-    "evaluate": {"n_boot": 10},
-}
-
-
-def tiny(output: Path, *overrides: str) -> TrainingJob:
-    return TrainingJob.from_dict({**TINY, "output": str(output)}).changed(overrides)
+from job_samples import TINY, tiny
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import hashlib
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from faceattr import Dataset, Model, TrainConfig, Trainer
@@ -82,3 +83,11 @@ def weights_digest(model):
 
 def drawings(n=40):
     return Dataset.synthetic(n, seed=0, size=32)
+
+
+def faces_on_disk(faces, folder):
+    """Return a data set of files, ``0.png`` and so on."""
+    paths = [folder / f"{position}.png" for position in range(len(faces))]
+    for position, path in enumerate(paths):
+        Image.fromarray(faces.read(position)).save(path)
+    return Dataset(faces.table.assign(path=[str(path) for path in paths]), tasks=faces.tasks)

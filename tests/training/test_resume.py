@@ -18,7 +18,7 @@ from faceattr import Dataset, Model
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError, OutputError, TrainingError
 from faceattr.training import checkpoints
 from faceattr.training.checkpoints import Checkpoint, CheckpointFolder
-from training.samples import drawings, fit, halves, same, state, tiny, weights_digest
+from training.samples import drawings, faces_on_disk, fit, halves, same, state, tiny, weights_digest
 
 EVERYTHING = {
     "epochs": 4,
@@ -317,14 +317,7 @@ def test_a_folder_that_cannot_be_written_is_named(faces, tmp_path):
 
 
 def test_a_vanished_image_is_named_at_resume(tmp_path, faces):
-    from PIL import Image
-
-    table = faces.table.copy()
-    for position in range(len(faces)):
-        path = tmp_path / f"{position}.png"
-        Image.fromarray(faces.read(position)).save(path)
-        table.loc[position, "path"] = str(path)
-    on_disk = Dataset(table, tasks=faces.tasks)
+    on_disk = faces_on_disk(faces, tmp_path)
     interrupted(on_disk, tmp_path / "run", 1)
     (tmp_path / "7.png").unlink()
     with pytest.raises(FaceAttrError) as caught:

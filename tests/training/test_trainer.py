@@ -24,7 +24,17 @@ from faceattr.exceptions import (
     InvalidTypeError,
     TrainingError,
 )
-from training.samples import QUICK, TinyBackbone, drawings, fit, halves, same, state, tiny
+from training.samples import (
+    QUICK,
+    TinyBackbone,
+    drawings,
+    faces_on_disk,
+    fit,
+    halves,
+    same,
+    state,
+    tiny,
+)
 
 
 @pytest.fixture(scope="module")
@@ -276,17 +286,6 @@ def test_later_epochs_need_no_files(tmp_path, faces):
     _, trainer = fit(on_disk, epochs=3, sampler=DeletesAfterTheFirstEpoch())
     assert len(trainer.history_) == 3
     assert not list(tmp_path.glob("*.png"))
-
-
-def faces_on_disk(faces, folder):
-    from PIL import Image
-
-    table = faces.table.copy()
-    for position in range(len(faces)):
-        path = folder / f"{position}.png"
-        Image.fromarray(faces.read(position)).save(path)
-        table.loc[position, "path"] = str(path)
-    return Dataset(table, tasks=faces.tasks)
 
 
 def test_a_sampler_decides_what_is_seen(faces):
