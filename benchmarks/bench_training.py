@@ -28,9 +28,12 @@ from torchvision import transforms
 from _common import Result, compare, options_parser, table_text, write_page
 from faceattr import Dataset, Model, TrainConfig, Trainer
 from faceattr.data import ImageCache
+from faceattr.training.augment import RANDOM_COLUMNS, augment
+from faceattr.training.batches import Step
 from faceattr.training.ema import WeightAverage
 from faceattr.training.engine import Engine
 from faceattr.training.losses import batch_losses, decayed_parameters, mean_losses, weighted_sum
+from faceattr.training.randomness import uniforms
 from faceattr.training.setup import make_batches, make_plans, open_part
 
 BATCH, SIDE = 64, 128
@@ -147,9 +150,11 @@ class Bench:
             part = open_part(self.faces, model, ImageCache(self.folder / "stages"), Engine())
         batches = make_batches(part, self.config(), Engine())
         plan = make_plans(len(self.faces), self.config(), None)(0)
+        numbers = uniforms(0, 0, np.arange(len(plan)), RANDOM_COLUMNS)
         with stages.measured("augment (in a thread of its own)"):
             for place in range(0, len(plan), BATCH):
-                batches._read(plan, 0, np.arange(place, min(place + BATCH, len(plan))))
+                rows = slice(place, place + BATCH)
+                augment(part.images.take(plan[rows, 0]), batches.policy, numbers[rows])
         average = WeightAverage(model, 0.998)
         optimizer = optimizer_of(model.train())
         steps = iter(batches.epoch(plan, 0))
@@ -158,19 +163,25 @@ class Bench:
                 taken = next(steps, None)
             if taken is None:
                 return stages
-            (batch,) = taken.batches
-            with stages.measured("forward pass and losses"):
-                losses = batch_losses(model, model(batch.images), batch)
-                total = weighted_sum(mean_losses(losses, taken.counts), {})
-            with stages.measured("backward pass"):
-                total.backward()  # type: ignore[no-untyped-call]
-            with stages.measured("clip gradients"):
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            with stages.measured("optimiser"):
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+            watched_step(stages, model, optimizer, taken)
             with stages.measured("average of the weights"):
                 average.update(model)
+
+
+def watched_step(
+    stages: Stages, model: Model, optimizer: torch.optim.Optimizer, taken: Step
+) -> None:
+    (batch,) = taken.batches
+    with stages.measured("forward pass and losses"):
+        losses = batch_losses(model, model(batch.images), batch)
+        total = weighted_sum(mean_losses(losses, taken.counts), {})
+    with stages.measured("backward pass"):
+        total.backward()  # type: ignore[no-untyped-call]
+    with stages.measured("clip gradients"):
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    with stages.measured("optimiser"):
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -225,6 +227,18 @@ def test_mixed_losses_are_those_of_both_labels(faces):
     direct = direct - (1 - weight) * chances.gather(1, others[:, None])[:, 0]
     torch.testing.assert_close(losses, direct)
     assert step.counts == pytest.approx({"age": 40.0, "gender": 40.0})
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_the_number_of_reading_threads_changes_nothing(faces, mixup):
+    config = TrainConfig(mixup=mixup, batch_size=10)
+    model, engine = tiny(faces, PlainBackbone), Engine()
+    batches = make_batches(open_part(faces, model, ImageCache(), engine), config, engine)
+    plan = make_plans(40, config, None)(0)
+    several = dataclasses.replace(batches, threads=7)
+    for one, other in zip(batches.epoch(plan, 0), several.epoch(plan, 0), strict=True):
+        assert torch.equal(one.batches[0].images, other.batches[0].images)
+        assert one.counts == other.counts
 
 
 def test_mixup_changes_training_and_keeps_missing_labels_out(faces):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,6 +123,8 @@ class Batches:
         Parameter of the beta distribution of shares; 0 mixes nothing.
     rank, world_size : int
     device : torch.device
+    threads : int, default 1
+        How many read and augment the images of a step; what they make does not depend on it.
     """
 
     images: CachedImages
@@ -135,6 +137,7 @@ class Batches:
     rank: int
     world_size: int
     device: torch.device
+    threads: int = 1
 
     def steps(self, n: int) -> int:
         """Return into how many steps `n` places are dealt."""
@@ -145,23 +148,29 @@ class Batches:
     def epoch(self, plan: Plan, epoch: int) -> Iterator[Step]:
         """Yield the steps of an epoch; the next one is read and augmented while one is used."""
         deals = np.array_split(np.arange(len(plan)), self.steps(len(plan)))
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead = reader.submit(self._read, plan, epoch, deals[0])
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(self.threads) as pool:
+            ahead = reader.submit(self._read, pool, plan, epoch, deals[0])
             for number in range(len(deals)):
                 read = ahead.result()
                 if number + 1 < len(deals):
-                    ahead = reader.submit(self._read, plan, epoch, deals[number + 1])
+                    ahead = reader.submit(self._read, pool, plan, epoch, deals[number + 1])
                 yield self._step(read, plan)
 
-    def _read(self, plan: Plan, epoch: int, places: Places) -> _Read:
+    def _read(self, pool: Executor, plan: Plan, epoch: int, places: Places) -> _Read:
         own = np.arange(len(places))[self.rank :: self.world_size]
         mixture = mixture_of(places, self.mixup, self.seed, epoch)
         # A partner may belong to another process, so its pixels are made here too.
         partners = places[:0] if mixture is None else mixture.partners[own]
         needed = np.union1d(places[own], partners)
-        numbers = uniforms(self.seed, epoch, needed, RANDOM_COLUMNS)
-        changed = augment(self.images.take(plan[needed, 0]), self.policy, numbers)
-        return _Read(places, own, mixture, needed, changed)
+
+        def make(some: Places) -> UInt8Image:
+            numbers = uniforms(self.seed, epoch, some, RANDOM_COLUMNS)
+            return augment(self.images.take(plan[some, 0]), self.policy, numbers)
+
+        if self.threads == 1:
+            return _Read(places, own, mixture, needed, make(needed))
+        made = list(pool.map(make, np.array_split(needed, self.threads)))
+        return _Read(places, own, mixture, needed, np.concatenate(made))
 
     def _step(self, read: _Read, plan: Plan) -> Step:
         pieces = np.array_split(read.own, self.accumulate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,15 @@ def make_batches(part: Part, config: TrainConfig, engine: Engine) -> Batches:
         rank=engine.rank,
         world_size=engine.world_size,
         device=engine.device,
+        threads=_reading_threads(engine),
     )
+
+
+def _reading_threads(engine: Engine) -> int:
+    """Return one thread where the network itself needs the cores, else a few."""
+    if engine.device.type == "cpu":
+        return 1
+    return max(1, min(8, (os.cpu_count() or 1) // engine.world_size))
 
 
 def make_plans(n: int, config: TrainConfig, sampler: Sampler | None) -> Callable[[int], Plan]:
