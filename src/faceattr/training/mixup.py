@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import betaincinv
 from torch import Tensor
 
 from faceattr.training.randomness import MIXUP, step_generator, uniforms
@@ -56,6 +55,8 @@ def mixture_of(
     """
     if alpha == 0:
         return None
+    from scipy.special import betaincinv  # late: few trainings mix
+
     partners = step_generator(seed, epoch, int(places[0])).permutation(places)
     drawn = betaincinv(alpha, alpha, uniforms(seed, epoch, places, 1, purpose=MIXUP)[:, 0])
     return Mixture(partners, np.maximum(drawn, 1 - drawn).astype(np.float32))
