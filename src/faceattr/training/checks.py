@@ -176,6 +176,16 @@ def _check_labels(data: Dataset, name: str, argument: str) -> None:
         )
 
 
+def _check_measurable(valid: Dataset, monitor: str) -> None:
+    if valid.table[monitor.split("/")[0]].isna().all():
+        raise DataError(
+            f"no image of this part has a label by which {monitor!r} is measured",
+            argument="valid",
+            expected="labels; a range is none",
+            hint='monitor="loss" counts ranges too',
+        )
+
+
 def _tell_useless_ranges(model: Model, train: Dataset, name: str) -> None:
     if model.head(name).supports_ranges:
         return
@@ -233,7 +243,7 @@ def _check_monitor(model: Model, valid: Dataset | None, config: TrainConfig) -> 
     if config.monitor != "loss":
         _check_metric(model, config.monitor)
         if valid is not None:
-            _check_labels(valid, config.monitor.split("/")[0], "valid")
+            _check_measurable(valid, config.monitor)
 
 
 def _check_metric(model: Model, monitor: str) -> None:
