@@ -177,7 +177,7 @@ def _check_labels(data: Dataset, name: str, argument: str) -> None:
 
 
 def _check_measurable(valid: Dataset, monitor: str) -> None:
-    if valid.table[monitor.split("/")[0]].isna().all():
+    if valid.table[monitor.split("/", maxsplit=1)[0]].isna().all():
         raise DataError(
             f"no image of this part has a label by which {monitor!r} is measured",
             argument="valid",
