@@ -102,10 +102,13 @@ def build(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Run the measurements: all of benchmarks/, or the scripts named after `--`."""
+    """Run the measurements: all of benchmarks/ or the scripts named after `--`, `--data FOLDER`."""
     _prepare(session)
-    for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
-        _run(session, "python", script)
+    named = [word for word in session.posargs if word.endswith(".py")]
+    options = [word for word in session.posargs if word not in named]
+    for script in named or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
+        on_images = "data=True" in Path(script).read_text(encoding="utf-8")
+        _run(session, "python", script, *(options if on_images else []))
 
 
 def _prepare(session: nox.Session, *, package: bool = True) -> None:

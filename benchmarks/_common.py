@@ -19,16 +19,26 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from faceattr import Dataset
+
 __all__ = [
+    "CHIP_SIDE",
     "Ratio",
     "Result",
     "compare",
     "machine",
+    "open_images",
     "options_parser",
     "shown_command",
     "table_text",
     "write_page",
 ]
+
+CHIP_SIDE = 200
+"""Pixels a side of UTKFace's chips, and of the drawings in their place."""
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "opencv-python", "pillow")
@@ -143,20 +153,36 @@ def machine(threads: int | None = None) -> dict[str, str]:
     return said if threads is None else {**said, "threads": str(threads)}
 
 
-def options_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser of the options that every benchmark has."""
+def options_parser(description: str | None, *, data: bool = False) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark has; `data` for those on real chips."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    parser.add_argument("--data", help="folder of UTKFace chips; drawings without it")
+    if data:
+        parser.add_argument(
+            "--data", help="folder of UTKFace chips; drawings, and no page, without"
+        )
     parser.add_argument("--quick", action="store_true", help="little data, few turns: does it run?")
     parser.add_argument("--out", type=Path, help="folder of the page; --quick alone writes none")
     return parser
+
+
+def open_images(data: str | None, folder: Path, count: int) -> Dataset:
+    """Return real chips, spread over the collection, or as many drawings as JPEG files."""
+    if data is not None:
+        chips = Dataset.from_utkface(data)
+        rows = np.linspace(0, len(chips) - 1, count).astype(int)
+        return chips.select(chips.table["sample_id"].iloc[rows].tolist())
+    faces = Dataset.synthetic(count, size=CHIP_SIDE)
+    paths = [str(folder / f"{number}.jpg") for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.fromarray(faces.read(number)).save(path, quality=95)
+    return Dataset(faces.table.assign(path=paths), tasks=faces.tasks)
 
 
 def shown_command(options: argparse.Namespace) -> str:
     """Return the command of this run, with a general name in place of the data's folder."""
     script = Path(sys.argv[0]).name
     parts = ["python", f"benchmarks/{script}"]
-    if options.data:
+    if getattr(options, "data", None):
         parts.append("--data UTKFACE")
     return " ".join(parts + (["--quick"] if options.quick else []))
 
@@ -170,7 +196,7 @@ def write_page(
     *,
     threads: int | None = None,
 ) -> str:
-    """Print the page ``speed-NAME.md``, and write it unless the run is only a quick one.
+    """Print the page ``speed-NAME.md``, and write it unless the run is quick or lacks its data.
 
     Parameters
     ----------
@@ -190,7 +216,8 @@ def write_page(
     facts = [{"": key, "here": value} for key, value in machine(threads).items()]
     parts.append(f"## Machine\n\n{table_text(facts)}")
     text = "\n\n".join(part.strip() for part in parts) + "\n"
-    folder = options.out or (None if options.quick else RESULTS)
+    lacks_data = getattr(options, "data", "not needed") is None
+    folder = options.out or (None if options.quick or lacks_data else RESULTS)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"speed-{name}.md").write_text(text, encoding="utf-8")

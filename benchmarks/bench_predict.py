@@ -11,16 +11,23 @@ from __future__ import annotations
 import inspect
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
-from _common import Result, compare, options_parser, table_text, write_page
+from _common import (
+    CHIP_SIDE,
+    Result,
+    compare,
+    open_images,
+    options_parser,
+    table_text,
+    write_page,
+)
 from faceattr import Dataset, Model
 from faceattr.data import ImageCache
 from faceattr.images import UInt8Image, read_bytes, read_image, resize_image
@@ -28,13 +35,12 @@ from faceattr.models.predict import PredictionColumns, forward
 
 IMAGES = 2048
 SIDE = 128
-CHIP_SIDE = 200
 ONE_REPEATS = 25
 BATCH_SIZE: int = inspect.signature(Model.predict).parameters["batch_size"].default
 
 
 def main() -> None:
-    parser = options_parser(__doc__)
+    parser = options_parser(__doc__, data=True)
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--threads", type=int, help="of torch; its own choice by default")
     options = parser.parse_args()
@@ -42,7 +48,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     count = 16 if options.quick else options.images // BATCH_SIZE * BATCH_SIZE
     with tempfile.TemporaryDirectory() as folder:
-        chips = data_set(options.data, Path(folder), count)
+        chips = open_images(options.data, Path(folder), count)
         model = Model(tasks=chips.tasks, weights=None, image_size=SIDE).eval()
         work = Work(chips, model, repeats=2 if options.quick else ONE_REPEATS)
         results = measure(work, Path(folder), turns=1 if options.quick else 9)
@@ -193,22 +199,6 @@ def random_images(count: int) -> torch.Tensor:
     shape = (count, 3, SIDE, SIDE)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def data_set(data: str | None, folder: Path, count: int) -> Dataset:
-    """Return real chips, or drawings as JPEG files with names as in UTKFace."""
-    if data is None:
-        for name, image in drawings(count):
-            cv2.imwrite(str(folder / name), image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-    chips = Dataset.from_utkface(data or folder)
-    return chips.select(np.arange(len(chips)) < count)
-
-
-def drawings(count: int) -> Iterator[tuple[str, UInt8Image]]:
-    faces = Dataset.synthetic(count, size=CHIP_SIDE)
-    labels = zip(faces.table["age"], faces.table["gender"] == "female", strict=True)
-    for position, (age, female) in enumerate(labels):
-        yield f"{age:.0f}_{female:d}_0_{10**16 + position}.jpg.chip.jpg", faces.read(position)
 
 
 if __name__ == "__main__":

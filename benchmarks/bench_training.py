@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from _common import Result, compare, options_parser, table_text, write_page
+from _common import Result, compare, open_images, options_parser, table_text, write_page
 from faceattr import Dataset, Model, TrainConfig, Trainer
 from faceattr.data import ImageCache
 from faceattr.training.augment import RANDOM_COLUMNS, augment
@@ -44,7 +44,7 @@ def main() -> None:
     options = parse_options()
     images, epochs, turns = (128, 1, 1) if options.quick else (1536, 3, 5)
     with tempfile.TemporaryDirectory() as folder:
-        faces = open_images(options, images, Path(folder))
+        faces = open_images(options.data, Path(folder), images)
         bench = Bench(faces, epochs, Path(folder))
         bare = compare(bench.ours, bench.bare, turns=turns)
         plain = compare(bench.ours, bench.plain, turns=max(turns - 2, 1), warm_up=0)
@@ -229,18 +229,6 @@ def plain_transforms() -> Callable[[Image.Image], Tensor]:
     return made
 
 
-def open_images(options: argparse.Namespace, n: int, folder: Path) -> Dataset:
-    """Return n chips, or drawings that are written as JPEG files first."""
-    if options.data:
-        faces = Dataset.from_utkface(options.data)
-        return faces.select(np.arange(len(faces)) % (len(faces) // n) == 0).select(np.arange(n) < n)
-    drawings = Dataset.synthetic(n, seed=0, size=200)
-    paths = [str(folder / f"{number}.jpg") for number in range(n)]
-    for number, path in enumerate(paths):
-        Image.fromarray(drawings.read(number)).save(path, quality=92)
-    return Dataset(drawings.table.assign(path=paths), tasks=drawings.tasks)
-
-
 def optimizer_of(model: Model) -> torch.optim.Optimizer:
     heavy = decayed_parameters(model)
     known = {id(parameter) for parameter in heavy}
@@ -273,7 +261,7 @@ def stages_text(stages: Stages) -> str:
 
 
 def parse_options() -> argparse.Namespace:
-    return options_parser(__doc__).parse_args()
+    return options_parser(__doc__, data=True).parse_args()
 
 
 if __name__ == "__main__":
