@@ -1,4 +1,4 @@
-"""Configuration, learning rates, random numbers, augmentation and the average of weights."""
+"""Configuration, learning rates, random numbers and the average of weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from torch import nn
 
 from faceattr import TrainConfig
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError
-from faceattr.training.augment import POLICIES, RANDOM_COLUMNS, AugmentPolicy, augment
 from faceattr.training.batches import shuffled_plan
 from faceattr.training.ema import WeightAverage
 from faceattr.training.randomness import uniforms
@@ -155,58 +154,6 @@ def test_a_shuffled_plan_shows_every_image_once(n, seed, epoch):
     assert sorted(plan[:, 0]) == list(range(n))
     assert (plan[:, 1] == 0).all()
     np.testing.assert_array_equal(plan, shuffled_plan(n, seed, epoch))
-
-
-@pytest.fixture
-def images():
-    return torch.randint(0, 256, (6, 3, 24, 24), dtype=torch.uint8)
-
-
-@pytest.mark.parametrize("name", list(POLICIES))
-def test_policies_keep_shape_range_and_images_apart(images, name):
-    policy = POLICIES.get(name, argument="name")
-    numbers = torch.rand(6, RANDOM_COLUMNS)
-    changed = augment(images, policy, numbers)
-    assert changed.shape == images.shape
-    assert changed.dtype == torch.float32
-    assert changed.min() >= 0
-    assert changed.max() <= 255
-    alone = torch.cat([augment(images[i : i + 1], policy, numbers[i : i + 1]) for i in range(6)])
-    torch.testing.assert_close(changed, alone, rtol=1e-4, atol=0.05)
-    assert name == "none" or not torch.equal(changed, images.float())
-
-
-def test_no_augmentation_changes_nothing(images):
-    changed = augment(images, AugmentPolicy(), torch.rand(6, RANDOM_COLUMNS))
-    torch.testing.assert_close(changed, images.float())
-
-
-def test_each_strength_does_what_it_says(images):
-    def one(**strengths):
-        return augment(images, AugmentPolicy(**strengths), torch.full((6, RANDOM_COLUMNS), 0.25))
-
-    torch.testing.assert_close(one(flip=1.0), images.float().flip(3), atol=0.05, rtol=0)
-    gray = one(grayscale=1.0)
-    torch.testing.assert_close(gray[:, 0], gray[:, 2], atol=0.01, rtol=0)
-    darker = one(brightness=0.4)
-    assert float(darker.mean()) == pytest.approx(0.8 * float(images.float().mean()), rel=0.02)
-    flatter = one(contrast=0.8)
-    assert float(flatter.std()) < 0.8 * float(images.float().std())
-    erased = one(erase=1.0, erase_area=0.5)
-    share = float((erased != images.float()).any(dim=1).float().mean())
-    assert 0.05 < share < 0.5
-    black = torch.zeros(1, 3, 24, 24, dtype=torch.uint8)
-    black[:, :, 12, 12] = 255
-    moved = augment(black, AugmentPolicy(shift=0.25), torch.ones(1, RANDOM_COLUMNS))
-    assert int(moved[0, 0].argmax()) == 6 * 24 + 6
-
-
-@pytest.mark.parametrize("name", list(AugmentPolicy.__dataclass_fields__))
-def test_wrong_strengths_are_refused(name):
-    for value in (-0.1, 181.0, float("nan")):
-        with pytest.raises(InvalidArgumentError) as caught:
-            AugmentPolicy(**{name: value})
-        assert caught.value.argument == name
 
 
 def test_the_average_follows_weights_and_statistics():

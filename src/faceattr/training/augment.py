@@ -1,26 +1,33 @@
-"""Augmentation of whole batches, each image by its own random numbers.
+"""Augmentation of batches of pixels, each image by its own random numbers.
 
 A policy is a frozen set of strengths; the numbers it needs come from `randomness.uniforms`, so an
 image at a place of an epoch is always changed in the same way. Geometry is one affine resampling,
-colour one affine map of RGB: both cost a fraction of the network's own step.
+colour one affine map of RGB, both by OpenCV on bytes: about 0.1 ms for an image of 128 x 128.
 """
 
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+import cv2
+import numpy as np
+import numpy.typing as npt
 
 from faceattr._validation import check_number
+from faceattr.images import UInt8Image
 from faceattr.registry import Registry
 
 __all__ = ["POLICIES", "AugmentPolicy", "augment", "register_policy"]
 
-_GRAY = (0.299, 0.587, 0.114)
+_GRAY = np.array([0.299, 0.587, 0.114])
 RANDOM_COLUMNS = 14
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Boxes: TypeAlias = npt.NDArray[np.int64]
+_Step: TypeAlias = Callable[[UInt8Image, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,82 +105,145 @@ register_policy(
 )
 
 
-def augment(images: Tensor, policy: AugmentPolicy, numbers: Tensor) -> Tensor:
+class _OneThread:
+    """Holds OpenCV to one thread while anybody is inside, then sets again what was set before.
+
+    To share out the rows of a small image costs more than it brings: the threads stay busy waiting
+    for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = cv2.getNumThreads()
+                if self._before > 1:
+                    cv2.setNumThreads(1)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._before > 1:
+                cv2.setNumThreads(self._before)
+
+
+_one_thread = _OneThread()
+
+
+def augment(images: UInt8Image, policy: AugmentPolicy, numbers: _Floats) -> UInt8Image:
     """Change every image of a batch in its own way.
+
+    What becomes of an image does not depend on the rest of the batch. Works on one thread; several
+    threads may call it at once.
 
     Parameters
     ----------
-    images : torch.Tensor of uint8 or float, shape (N, 3, H, W)
-        RGB in 0-255.
+    images : numpy.ndarray of uint8, shape (N, H, W, 3)
+        RGB, 0-255; not changed.
     policy : AugmentPolicy
         Strengths.
-    numbers : torch.Tensor of float32, shape (N, RANDOM_COLUMNS)
+    numbers : numpy.ndarray of float64, shape (N, RANDOM_COLUMNS)
         Uniform in [0, 1).
 
     Returns
     -------
-    torch.Tensor of float32, shape (N, 3, H, W)
-        RGB in 0-255, channels-last in memory.
+    numpy.ndarray of uint8, shape (N, H, W, 3)
+        RGB, 0-255; a new array, C-contiguous.
     """
-    changed = images.to(torch.float32)
+    changed = images.copy(order="C")
+    steps = _steps(policy, numbers, images.shape[1], images.shape[2])
+    with _one_thread:
+        for i, pixels in enumerate(changed):
+            for step in steps:
+                step(pixels, i)
+    return changed
+
+
+def _steps(policy: AugmentPolicy, numbers: _Floats, height: int, width: int) -> list[_Step]:
+    """Return what is done in place to image i, in order."""
+    steps: list[_Step] = []
     if policy.flip or policy.rotation or policy.scale or policy.shift:
-        changed = _move(changed, policy, numbers[:, 0:5])
+        places = _places(policy, numbers[:, 0:5], height, width)
+        steps.append(lambda pixels, i: _move(pixels, places[i]))
     if policy.brightness or policy.contrast or policy.saturation or policy.grayscale:
-        changed = _recolour(changed, policy, numbers[:, 5:9])
+        colours = _colours(policy, numbers[:, 5:9])
+        steps.append(lambda pixels, i: _recolour(pixels, colours[i]))
     if policy.erase:
-        changed = _erase(changed, policy, numbers[:, 9:14])
-    return changed.contiguous(memory_format=torch.channels_last)
+        boxes = _boxes(policy, numbers[:, 9:14], height, width)
+        steps.append(lambda pixels, i: _erase(pixels, boxes[i]))
+    return steps
 
 
-def _move(images: Tensor, policy: AugmentPolicy, numbers: Tensor) -> Tensor:
-    flip, angle, scale, right, down = numbers.unbind(1)
+def _places(policy: AugmentPolicy, numbers: _Floats, height: int, width: int) -> _Floats:
+    """Return the 2 x 3 matrices that lead from a changed pixel to its place in the image."""
+    flip, angle, scale = numbers[:, :3].T
     turn = (2 * angle - 1) * math.radians(policy.rotation)
     zoom = 1 + (2 * scale - 1) * policy.scale
-    mirror = torch.where(flip < policy.flip, -1.0, 1.0)
-    cos, sin = turn.cos() / zoom, turn.sin() / zoom
-    theta = torch.stack(
-        [
-            torch.stack([cos * mirror, -sin, (4 * right - 2) * policy.shift], dim=1),
-            torch.stack([sin * mirror, cos, (4 * down - 2) * policy.shift], dim=1),
-        ],
-        dim=1,
-    )
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    mirror = np.where(flip < policy.flip, -1.0, 1.0)
+    cos, sin = np.cos(turn) / zoom, np.sin(turn) / zoom
+    # The turn is one of the unit square: an image that is not square is sheared a little.
+    matrices = np.empty((len(numbers), 2, 3))
+    matrices[:, 0, 0], matrices[:, 0, 1] = cos * mirror, -sin * (width / height)
+    matrices[:, 1, 0], matrices[:, 1, 1] = sin * mirror * (height / width), cos
+    size = np.array([width, height])
+    centre = (size - 1) / 2
+    shift = (2 * numbers[:, 3:] - 1) * policy.shift * size
+    matrices[:, :, 2] = centre + shift - (matrices[:, :, :2] * centre).sum(axis=2)
+    return matrices
 
 
-def _recolour(images: Tensor, policy: AugmentPolicy, numbers: Tensor) -> Tensor:
-    """Apply brightness, contrast, saturation and gray as one 3 x 3 matrix and offset an image."""
-    brightness, contrast, saturation, gray = numbers.unbind(1)
+def _move(pixels: UInt8Image, place: _Floats) -> None:
+    # OpenCV resamples four channels to the same values in two thirds of the time of three.
+    padded = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    size = pixels.shape[1], pixels.shape[0]
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(padded, place, size, flags=how, borderMode=cv2.BORDER_REFLECT)
+    cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=pixels)
+
+
+def _colours(policy: AugmentPolicy, numbers: _Floats) -> _Floats:
+    """Return 3 x 4 matrices; their last column is still to be multiplied with the mean's luma."""
+    brightness, contrast, saturation, gray = numbers.T
     bright = 1 + (2 * brightness - 1) * policy.brightness
     contrasted = 1 + (2 * contrast - 1) * policy.contrast
     colour = 1 + (2 * saturation - 1) * policy.saturation
-    colour = torch.where(gray < policy.grayscale, 0.0, colour)
-    luma = torch.tensor(_GRAY, device=images.device)
-    to_gray = luma.expand(3, 3)
-    mix = colour[:, None, None] * torch.eye(3, device=images.device)
-    mix = mix + (1 - colour)[:, None, None] * to_gray
-    matrix = (bright * contrasted)[:, None, None] * mix
-    mean = bright * (images.mean(dim=(2, 3)) @ luma)
-    offset = (1 - contrasted) * mean
-    n, _, height, width = images.shape
-    pixels = images.permute(0, 2, 3, 1).reshape(n, height * width, 3)
-    changed = torch.baddbmm(offset[:, None, None], pixels, matrix.transpose(1, 2))
-    return changed.clamp_(0, 255).view(n, height, width, 3).permute(0, 3, 1, 2)
+    colour = np.where(gray < policy.grayscale, 0.0, colour)[:, None, None]
+    matrices = np.empty((len(numbers), 3, 4))
+    mix = colour * np.eye(3) + (1 - colour) * _GRAY
+    matrices[:, :, :3] = (bright * contrasted)[:, None, None] * mix
+    matrices[:, :, 3] = ((1 - contrasted) * bright)[:, None]
+    return matrices
 
 
-def _erase(images: Tensor, policy: AugmentPolicy, numbers: Tensor) -> Tensor:
-    chosen, area, aspect, top, left = numbers.unbind(1)
-    height, width = images.shape[2:]
-    share = (0.02 + area * (policy.erase_area - 0.02)).clamp(min=0.0)
-    ratio = (math.log(3.0) * (2 * aspect - 1)).exp().sqrt()
-    half_high = (share.sqrt() * ratio * height / 2).clamp(max=height / 2)
-    half_wide = (share.sqrt() / ratio * width / 2).clamp(max=width / 2)
-    rows = torch.arange(height, device=images.device) + 0.5
-    columns = torch.arange(width, device=images.device) + 0.5
-    within_rows = (rows - (top * height)[:, None]).abs() < half_high[:, None]
-    within_columns = (columns - (left * width)[:, None]).abs() < half_wide[:, None]
-    within = within_rows[:, :, None] & within_columns[:, None, :]
-    within &= (chosen < policy.erase)[:, None, None]
-    fill = images.mean(dim=(2, 3), keepdim=True)
-    return torch.where(within[:, None], fill, images)
+def _recolour(pixels: UInt8Image, colour: _Floats) -> None:
+    matrix = colour.copy()
+    matrix[:, 3] *= _GRAY @ cv2.mean(pixels)[:3]
+    cv2.transform(pixels, matrix, dst=pixels)
+
+
+def _boxes(policy: AugmentPolicy, numbers: _Floats, height: int, width: int) -> _Boxes:
+    """Return the rows and the columns to paint over, each as the first and the one after the last.
+
+    A pixel is painted over if its centre lies within the rectangle.
+    """
+    chosen, area, aspect = numbers[:, :3].T
+    size = np.array([height, width])
+    share = np.sqrt(0.02 + area * (policy.erase_area - 0.02))[:, None]
+    ratio = np.sqrt(np.exp(math.log(3.0) * (2 * aspect - 1)))
+    half = np.minimum(share * np.stack([ratio, 1 / ratio], axis=1), 1) * size / 2
+    centre = numbers[:, 3:] * size - 0.5
+    edges = np.stack([np.floor(centre - half) + 1, np.ceil(centre + half)], axis=2)
+    edges[chosen >= policy.erase] = 0
+    boxes: _Boxes = np.clip(edges, 0, size[:, None]).astype(np.int64)
+    return boxes
+
+
+def _erase(pixels: UInt8Image, box: _Boxes) -> None:
+    (top, bottom), (left, right) = box.tolist()
+    if top < bottom and left < right:
+        pixels[top:bottom, left:right] = np.rint(cv2.mean(pixels)[:3])

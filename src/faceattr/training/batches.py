@@ -38,7 +38,8 @@ class Batch:
 
     Attributes
     ----------
-    images : torch.Tensor of float32, shape (N, 3, H, W)
+    images : torch.Tensor of uint8, shape (N, 3, H, W)
+        RGB in 0-255, channels-last in memory.
     labels : dict of str to torch.Tensor
         Encoded labels by task, first dimension N.
     counts : dict of str to int
@@ -117,11 +118,7 @@ class Batches:
     ) -> Batch:
         own = self._own(places)
         numbers = uniforms(self.seed, epoch, own, RANDOM_COLUMNS)
-        images = augment(
-            images_to_tensor(pixels, self.device),
-            self.policy,
-            torch.from_numpy(numbers).to(self.device, torch.float32),
-        )
+        images = images_to_tensor(augment(pixels, self.policy, numbers), self.device)
         indices = plan[own, 0]
         return Batch(
             images=images,
