@@ -239,7 +239,8 @@ def _boxes(policy: AugmentPolicy, numbers: _Floats, height: int, width: int) -> 
     centre = numbers[:, 3:] * size - 0.5
     edges = np.stack([np.floor(centre - half) + 1, np.ceil(centre + half)], axis=2)
     edges[chosen >= policy.erase] = 0
-    return np.asarray(np.clip(edges, 0, size[:, None]), dtype=np.int64)
+    boxes: _Boxes = np.clip(edges, 0, size[:, None]).astype(np.int64)
+    return boxes
 
 
 def _erase(pixels: UInt8Image, box: _Boxes) -> None:
