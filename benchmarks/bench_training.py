@@ -165,7 +165,7 @@ class Bench:
                 return stages
             watched_step(stages, model, optimizer, taken)
             with stages.measured("average of the weights"):
-                average.update(model)
+                average.update()
 
 
 def watched_step(

@@ -168,7 +168,7 @@ def test_the_average_follows_weights_and_statistics():
         with torch.no_grad():
             for value in network.state_dict().values():
                 value.add_(1)
-        average.update(network)
+        average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         for key, value in network.state_dict().items():
             if value.is_floating_point():

@@ -146,7 +146,7 @@ class Model(nn.Module):
                 expected="shape (N, 3, H, W)",
                 found=str(tuple(images.shape)),
             )
-        normalised = (images.to(self.mean.dtype) - self.mean) / self.std
+        normalised = (images.to(self.mean.dtype) - self.mean).div_(self.std)
         features: Tensor = self.backbone(normalised.contiguous(memory_format=torch.channels_last))
         return features
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from faceattr._memory import keep_freed_memory
 from faceattr._validation import check_integer
 from faceattr.exceptions import TableError
 from faceattr.images import UInt8Image
@@ -52,7 +53,10 @@ def predict(
     check_integer(batch_size, "batch_size", low=1)
     requests = gather_requests(inputs)
     columns = PredictionColumns(model, requests.known, len(requests))
+    # One batch is done before keeping memory would pay.
+    many = keep_freed_memory() if len(requests) > batch_size else nullcontext()
     with (
+        many,
         evaluation_mode(model),
         tqdm(total=len(requests), unit="image", disable=not progress) as bar,
     ):

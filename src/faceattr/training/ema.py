@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +33,14 @@ class WeightAverage(Generic[M]):
         self.model: M = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self.steps = 0
+        # Trainings change weights in place, so that what is averaged is looked up only once.
+        self._pairs = _pair(self.model.state_dict(), model.state_dict())
 
-    def update(self, model: nn.Module) -> None:
-        """Take one step of the average."""
+    def update(self) -> None:
+        """Take one step towards the model as it is now."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        _move_towards(self.model.state_dict(), model.state_dict(), 1 - decay)
+        self._pairs.move(1 - decay)
 
 
 class EpochAverage:
@@ -62,7 +64,7 @@ class EpochAverage:
         if self.epochs == 1:
             self.state = clone_state(state)
         else:
-            _move_towards(self.state, state, 1 / self.epochs)
+            _pair(self.state, state).move(1 / self.epochs)
 
 
 def clone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -70,11 +72,26 @@ def clone_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.detach().clone() for key, value in state.items()}
 
 
-@torch.no_grad()
-def _move_towards(average: Mapping[str, Tensor], current: Mapping[str, Tensor], by: float) -> None:
-    smooth = [key for key, value in average.items() if value.is_floating_point()]
-    torch._foreach_lerp_(
-        [average[key] for key in smooth], [current[key] for key in smooth], weight=by
+class _Pairs(NamedTuple):
+    """Averages and what they follow, in the same order."""
+
+    averages: list[Tensor]
+    current: list[Tensor]
+    copies: list[tuple[Tensor, Tensor]]
+
+    @torch.no_grad()
+    def move(self, share: float) -> None:
+        """Move the averages by a share of their distance; copy what is no number."""
+        torch._foreach_lerp_(self.averages, self.current, weight=share)
+        for average, value in self.copies:
+            average.copy_(value)
+
+
+def _pair(averages: Mapping[str, Tensor], current: Mapping[str, Tensor]) -> _Pairs:
+    smooth = [key for key, value in averages.items() if value.is_floating_point()]
+    others = averages.keys() - set(smooth)
+    return _Pairs(
+        [averages[key] for key in smooth],
+        [current[key] for key in smooth],
+        [(averages[key], current[key]) for key in others],
     )
-    for key in average.keys() - set(smooth):
-        average[key].copy_(current[key])

@@ -46,7 +46,7 @@ class Keeper:
     def after_step(self) -> None:
         """Take a step of the running average."""
         if self._average is not None:
-            self._average.update(self._model)
+            self._average.update()
 
     def after_epoch(self, epoch: int, *, improved: bool) -> None:
         """Look at the weights at the end of an epoch, counted from 1."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from faceattr._memory import keep_freed_memory
 from faceattr.exceptions import TrainingError
 from faceattr.models import Model
 from faceattr.training.batches import Batch, Batches, Plan, Step
@@ -105,7 +106,7 @@ class Run:
         """
         # Dropout draws from torch's global generator: lent, seeded for each epoch, given back.
         try:
-            with torch.random.fork_rng(), self._interrupt:
+            with torch.random.fork_rng(), self._interrupt, keep_freed_memory():
                 while not self.progress.stopped:
                     self._epoch(self.progress.epoch)
             if self.progress.epoch == 0:
