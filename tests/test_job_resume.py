@@ -10,17 +10,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from faceattr import Dataset, Model, TrainConfig
+from faceattr import Dataset, Model
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs import TrainingJob, run_training
 from faceattr.tables import read_table
-from faceattr.training import Sampler, setup, trainer
+from faceattr.training import setup, trainer
 from faceattr.training.batches import Plan
 from job_samples import TINY, tiny
 
@@ -30,11 +31,11 @@ def power_cut(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """End the process's training before the second epoch."""
     whole = setup.make_plans
 
-    def failing(n: int, config: TrainConfig, sampler: Sampler | None) -> Callable[[int], Plan]:
+    def failing(*arguments: Any) -> Callable[[int], Plan]:
         def plan(epoch: int) -> Plan:
             if epoch == 1:
                 raise InterruptedError
-            return whole(n, config, sampler)(epoch)
+            return whole(*arguments)(epoch)
 
         return plan
 
@@ -77,11 +78,11 @@ def press_at(patch: pytest.MonkeyPatch, epoch: int) -> None:
     """Press Ctrl-C when an epoch is planned."""
     whole = setup.make_plans
 
-    def pressing(n: int, config: TrainConfig, sampler: Sampler | None) -> Callable[[int], Plan]:
+    def pressing(*arguments: Any) -> Callable[[int], Plan]:
         def plan(number: int) -> Plan:
             if number == epoch:
                 os.kill(os.getpid(), signal.SIGINT)
-            return whole(n, config, sampler)(number)
+            return whole(*arguments)(number)
 
         return plan
 

@@ -75,6 +75,7 @@ def _glibc() -> Any:
         return None
     try:
         library = ctypes.CDLL(None)
-        return library if library.mallopt and library.malloc_trim else None
-    except (OSError, AttributeError):
+    except OSError:
         return None
+    known = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+    return library if known else None

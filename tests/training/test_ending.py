@@ -9,7 +9,8 @@ import threading
 import numpy as np
 import pytest
 
-from faceattr.exceptions import InvalidArgumentError, TrainingError
+from faceattr import Dataset
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TrainingError
 from training.samples import drawings, fit, halves, same, state, tiny
 
 
@@ -100,8 +101,30 @@ def test_ctrl_c_in_the_first_epoch_gives_the_model_back(faces):
     model = tiny(faces)
     with pytest.raises(KeyboardInterrupt):
         fit(faces, model, sampler=interrupt_at(0))
-    fresh = tiny(faces)
-    assert same(state(model.backbone), state(fresh.backbone))
+    assert same(state(model), state(tiny(faces)))
+    assert model.training == tiny(faces).training
+
+
+def test_ctrl_c_in_the_last_epoch_is_not_lost(faces, tmp_path):
+    def press(row):
+        if row["epoch"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    trainer = {"checkpoint_folder": tmp_path}
+    model, stopped = fit(faces, on_epoch=press, trainer=trainer)
+    assert stopped.stopped_ == "interrupt"
+    again, finished = fit(faces, trainer=trainer, resume=True)
+    assert finished.stopped_ == "epochs"
+    assert same(state(model), state(again))
+
+
+def test_what_a_callback_ended_can_go_on(faces, tmp_path):
+    trainer = {"checkpoint_folder": tmp_path}
+    whole, _ = fit(faces, epochs=3)
+    _, first = fit(faces, epochs=3, trainer=trainer, on_epoch=lambda row: row["epoch"] == 1)
+    again, second = fit(faces, epochs=3, trainer=trainer, resume=True)
+    assert (first.stopped_, second.stopped_) == ("callback", "epochs")
+    assert same(state(again), state(whole))
 
 
 def test_pressing_twice_stops_at_once(faces):
@@ -155,3 +178,57 @@ def test_the_one_image_that_has_no_loss_is_named(faces):
 
 def head_label(labels):
     return labels if labels.ndim == 1 else labels[:, 0]
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_weights_are_spoiled(faces):
+    model = tiny(faces)
+    calls = []
+
+    def poison(grad):
+        calls.append(1)
+        return grad * float("nan") if len(calls) == 3 else grad
+
+    model.heads["gender"].linear.weight.register_hook(poison)
+    with pytest.raises(TrainingError, match="gradient is no longer a number in epoch 1, step 3"):
+        fit(faces, model)
+    assert all(bool(value.isfinite().all()) for value in state(model).values())
+
+
+def test_a_partner_without_a_loss_is_named_too(faces):
+    model = tiny(faces)
+    bad = faces.table["sample_id"].iloc[7]
+    table = faces.table.copy()
+    table.loc[table["sample_id"] != bad, "age"] = float("nan")
+    head = model.head("age")
+    plain = head.mixed_loss
+
+    def no_number(outputs, labels, other, share):
+        known = head.labelled(labels) | head.labelled(other)
+        return plain(outputs, labels, other, share).masked_fill(known, float("nan"))
+
+    head.mixed_loss = no_number
+    with pytest.raises(TrainingError) as caught:
+        fit(Dataset(table, tasks=faces.tasks), model, mixup=0.4)
+    assert bad in caught.value.rows
+    assert len(caught.value.rows) <= 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"sampler": object()}, "sampler"),
+        ({"on_epoch": 3}, "on_epoch"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_at_once(faces, settings, named):
+    with pytest.raises(InvalidTypeError) as caught:
+        fit(faces, **settings)
+    assert caught.value.argument == named
+
+
+def test_a_head_that_gives_one_loss_for_all_is_refused(faces):
+    model = tiny(faces)
+    plain = model.head("gender").loss
+    model.head("gender").loss = lambda outputs, labels: plain(outputs, labels).mean()
+    with pytest.raises(InvalidArgumentError, match="'gender'"):
+        fit(faces, model)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from faceattr import Dataset, Model, TrainConfig
 from faceattr.data import ImageCache
-from faceattr.exceptions import DataError, InvalidArgumentError
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 from faceattr.training.ema import EpochAverage
 from faceattr.training.engine import Engine
 from faceattr.training.losses import batch_losses, mean_losses, weighted_sum
@@ -128,6 +128,32 @@ def test_too_many_batches_for_the_images(faces):
         fit(faces.select(np.arange(40) < 7), accumulate=4)
 
 
+class Alternating:
+    """Plans of 40 and of 16 images by turns."""
+
+    def plan(self, epoch):
+        rows = np.arange(16 if epoch % 2 else 40)
+        return np.stack([rows, np.zeros_like(rows)], axis=1)
+
+
+def test_rates_follow_epochs_where_plans_differ_in_length(faces):
+    settings = {"schedule": "step", "step_epochs": 2, "step_factor": 0.5, "epochs": 6}
+    _, trainer = fit(faces, sampler=Alternating(), **settings)
+    assert trainer.history_["lr"].tolist() == [0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025]
+    _, cycle = fit(faces, sampler=Alternating(), epochs=6, pct_start=0.4)
+    peak = cycle.history_["lr"].to_numpy().argmax()
+    assert (np.diff(cycle.history_["lr"])[peak:] < 0).all()
+
+
+def test_a_plan_too_short_for_its_batches_is_refused(faces):
+    class Three:
+        def plan(self, epoch):
+            return np.array([[0, 0], [1, 0], [2, 0]])
+
+    with pytest.raises(InvalidArgumentError, match="at least 8"):
+        fit(faces, sampler=Three(), accumulate=4)
+
+
 def test_weights_count_images_like_repeats(faces):
     doubled = np.where(np.arange(40) < 10, 2.0, 1.0)
     weighted = gradients(faces, (doubled / doubled.mean()).astype(np.float32), batch_size=40)
@@ -159,6 +185,31 @@ def test_weights_may_stand_in_a_column(faces):
     column, _ = fit(Dataset(table, tasks=faces.tasks), sample_weight="trust")
     array, _ = fit(faces, sample_weight=weights)
     assert same(state(column), state(array))
+
+
+def test_weights_of_a_series_go_by_id(faces):
+    weights = pd.Series(np.linspace(0, 2, 40), index=faces.table["sample_id"])
+    by_id, _ = fit(faces, sample_weight=weights.sample(frac=1, random_state=0))
+    by_place, _ = fit(faces, sample_weight=weights.to_numpy())
+    assert same(state(by_id), state(by_place))
+
+
+@pytest.mark.parametrize("weight", [np.ones((40, 1)), 2.0, {"a": 1}])
+def test_weights_of_another_shape_are_refused(faces, weight):
+    with pytest.raises(InvalidTypeError, match="sample_weight"):
+        fit(faces, sample_weight=weight)
+
+
+def test_mixed_in_images_count_by_their_weights(faces):
+    half = np.where(np.arange(40) < 20, 1.0, 0.0)
+    table = faces.table.copy()
+    table.loc[table.index[20:], "age"] = 100.0  # of no weight, so that it must not matter
+    settings = {"batch_size": 20, "mixup": 0.4}
+    weight = (half / half.mean()).astype(np.float32)
+    one = gradients(faces, weight, **settings)
+    other = gradients(Dataset(table, tasks=faces.tasks), weight, **settings)
+    for (_, grad), (_, changed) in zip(one, other, strict=True):
+        torch.testing.assert_close(grad, changed)
 
 
 @pytest.mark.parametrize(
@@ -261,8 +312,8 @@ def test_late_epochs_are_averaged(faces):
             return np.stack([rows, np.zeros_like(rows)], axis=1)
 
     model = tiny(faces)
-    settings = {"epochs": 4, "average_epochs": 3, "ema_decay": 0.0, "lr": 0.05}
-    fit(faces, model, sampler=Watching(), restore="average", **settings)
+    settings = {"epochs": 4, "ema_decay": 0.0, "lr": 0.05}
+    fit(faces, model, sampler=Watching(), restore="average", average_epochs=3, **settings)
     last, _ = fit(faces, sampler=Watching(), restore="last", **settings)
     ends = [*states[2:4], {k: v.double() for k, v in state(last).items()}]
     for key, value in state(model).items():
@@ -288,11 +339,20 @@ def test_validation_may_lack_the_labels_of_a_task(faces):
     partial = Dataset(table, tasks=faces.tasks)
     _, trainer = fit(train, valid=partial, restore="best", ema_decay=0.0)
     history = trainer.history_
-    assert history["valid_age_mae"].isna().all()
+    assert history[["valid_age_mae", "valid_age_loss"]].isna().all(axis=None)
+    assert history["valid_loss"].equals(history["valid_gender_loss"].rename("valid_loss"))
     assert history["valid_gender_accuracy"].notna().all()
     for unmeasured in (partial, with_ranges(valid, slice(None))):
         with pytest.raises(DataError, match="'age/mae'"):
             fit(train, valid=unmeasured, monitor="age/mae")
+
+
+def test_validation_without_any_label_is_refused(faces):
+    train, valid = halves(faces)
+    table = valid.table.copy()
+    table["age"], table["gender"] = np.nan, None
+    with pytest.raises(DataError, match="no image of this part has a label"):
+        fit(train, valid=Dataset(table, tasks=faces.tasks))
 
 
 def test_float16_wants_an_accelerator(faces):

@@ -38,7 +38,7 @@ WRONG = {
     "freeze_epochs": [-1, 19],
     "clip_norm": [0, -1],
     "ema_decay": [1.0, -0.5],
-    "average_epochs": [-1, 19, 0.5],
+    "average_epochs": [-1, 19, 0.5, 2],
     "augment": ["wild", 3],
     "mixup": [-0.1, 101, "much"],
     "restore": ["first", "average"],

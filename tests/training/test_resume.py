@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+import os
 import pickle
 import shutil
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from faceattr import Dataset, Model
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError, OutputError, TrainingError
-from faceattr.training import checkpoints
+from faceattr.training import checkpoints, forget_finished
 from faceattr.training.checkpoints import Checkpoint, CheckpointFolder
 from training.samples import drawings, faces_on_disk, fit, halves, same, state, tiny, weights_digest
 
@@ -24,7 +26,6 @@ EVERYTHING = {
     "epochs": 4,
     "accumulate": 2,
     "mixup": 0.3,
-    "average_epochs": 2,
     "freeze_epochs": 1,
     "clip_norm": 1.0,
 }
@@ -40,13 +41,17 @@ def faces():
 
 
 def cut_after(epochs):
-    """Return an `on_epoch` that fails when so many epochs are on disk, and one more is done."""
+    """Return an `on_epoch` that fails when so many epochs are on disk."""
 
     def on_epoch(row):
-        if row["epoch"] > epochs:
+        if row["epoch"] == epochs:
             raise PowerCut
 
     return on_epoch
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def interrupted(faces, folder, after, valid=None, **settings):
@@ -62,6 +67,7 @@ def interrupted(faces, folder, after, valid=None, **settings):
 def test_a_resumed_training_ends_where_an_undisturbed_one_does(faces, tmp_path, restore, after):
     train, valid = halves(faces)
     settings = {**EVERYTHING, "restore": restore}
+    settings |= {"average_epochs": 2} if restore == "average" else {}
     model, trainer = fit(train, tiny(faces, dropout=0.3), valid, **settings)
     interrupted(train, tmp_path, after, valid, model=tiny(faces, dropout=0.3), **settings)
     again, resumed = fit(
@@ -77,7 +83,7 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(faces, tmp_path, 
     pd.testing.assert_frame_equal(
         resumed.history_.drop(columns=timed), trainer.history_.drop(columns=timed)
     )
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["epoch-000003", "epoch-000004"]
+    assert names_in(tmp_path) == ["epoch-000003", "epoch-000004"]
 
 
 def test_the_memory_order_of_the_optimiser_is_that_of_its_weights(faces, tmp_path):
@@ -245,6 +251,50 @@ def test_nothing_but_damage_is_an_error(faces, tmp_path):
     assert [row.split(":")[0][-6:] for row in caught.value.rows] == ["000002", "000001"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"step": 10', '"step": 99'), ('"progress"', '"progresz"'), ("0.01", "0.02")]
+)
+def test_a_state_that_was_changed_counts_as_damaged(faces, tmp_path, old, new, caplog):
+    interrupted(faces, tmp_path, 2, epochs=3)
+    path = tmp_path / "epoch-000002" / "state.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with caplog.at_level(logging.INFO, "faceattr"):
+        fit(faces, epochs=3, resume=True, trainer={"checkpoint_folder": tmp_path})
+    assert "state.json is not what was written" in caplog.text
+    assert "going on after epoch 1" in caplog.text
+
+
+def test_a_second_training_in_the_same_folder_is_refused(faces, tmp_path):
+    errors = []
+
+    def intrude(row):
+        for resume in (True, False):
+            with pytest.raises(TrainingError) as caught:
+                fit(faces, resume=resume, trainer={"checkpoint_folder": tmp_path})
+            errors.append(caught.value)
+        with pytest.raises(TrainingError):
+            forget_finished(tmp_path)
+
+    whole, _ = fit(faces)
+    model, _ = fit(faces, trainer={"checkpoint_folder": tmp_path}, on_epoch=intrude)
+    assert same(state(model), state(whole))
+    assert all(str(os.getpid()) in error.found for error in errors)
+    forget_finished(tmp_path)
+    assert names_in(tmp_path) == []
+
+
+def test_a_policy_with_other_strengths_is_another_training(faces, tmp_path, monkeypatch):
+    from faceattr.training.augment import POLICIES
+
+    interrupted(faces, tmp_path, 1, epochs=3)
+    items = {**POLICIES._items, "strong": dataclasses.replace(POLICIES._items["strong"], flip=0.1)}
+    monkeypatch.setattr(POLICIES, "_items", items)
+    with pytest.raises(TrainingError) as caught:
+        fit(faces, epochs=3, resume=True, trainer={"checkpoint_folder": tmp_path})
+    assert caught.value.rows == ("augment.flip",)
+
+
 @given(data=st.data())
 def test_bytes_changed_at_random_never_pass_for_a_checkpoint(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
@@ -256,8 +306,9 @@ def test_bytes_changed_at_random_never_pass_for_a_checkpoint(tmp_path_factory, d
     end = start + data.draw(st.integers(0, 9))
     target.write_bytes(old[:start] + data.draw(st.binary(max_size=20)) + old[end:])
     found = newest_or_reason(folder)
-    # What the digests do not cover may have changed: JSON that still says the same of the tensors.
+    # JSON may be written in another way and still say the same.
     if isinstance(found, Checkpoint):
+        assert found.state["progress"] == {"epoch": 1}
         assert torch.equal(found.tensors["model"]["weight"], tensors["model"]["weight"])
     else:
         assert "epoch-000001" in found
@@ -274,7 +325,10 @@ def test_a_hostile_name_of_a_part_is_refused(tmp_path):
     written = CheckpointFolder(tmp_path).write(1, Checkpoint({}, {}))
     state_file = written / "state.json"
     text = json.loads(state_file.read_text())
-    state_file.write_text(json.dumps(text | {"files": {"../../secret": "0"}}))
+    text = {**text, "files": {"../../secret": "0"}}
+    text.pop("sha256")
+    text["sha256"] = checkpoints._state_digest(text)
+    state_file.write_text(json.dumps(text))
     with pytest.raises(TrainingError, match="no name of a file"):
         CheckpointFolder(tmp_path).newest()
 
@@ -284,7 +338,7 @@ def test_what_a_killed_process_left_half_written_is_removed(faces, tmp_path):
     (tmp_path / ".partial-7-epoch-000002").mkdir()
     (tmp_path / ".partial-7-epoch-000002" / "model.safetensors").write_bytes(b"half")
     fit(faces, epochs=2, resume=True, trainer={"checkpoint_folder": tmp_path})
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["epoch-000001", "epoch-000002"]
+    assert names_in(tmp_path) == ["epoch-000001", "epoch-000002"]
 
 
 @pytest.mark.parametrize("when", ["tensors", "state", "rename"])
@@ -305,15 +359,17 @@ def test_a_full_disk_stops_and_keeps_what_is_there(faces, tmp_path, monkeypatch,
             patch.setattr(checkpoints.Path, "rename", fails)
         with pytest.raises(OutputError, match="No space left"):
             fit(faces, epochs=3, resume=True, trainer={"checkpoint_folder": tmp_path})
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["epoch-000001"]
+    assert names_in(tmp_path) == ["epoch-000001"]
     model, _ = fit(faces, epochs=3, resume=True, trainer={"checkpoint_folder": tmp_path})
     assert same(state(model), state(whole))
 
 
-def test_a_folder_that_cannot_be_written_is_named(faces, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(faces, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError):
-        fit(faces, trainer={"checkpoint_folder": tmp_path / "file" / "run"})
+    model, before = tiny(faces), state(tiny(faces))
+    with pytest.raises(OutputError, match="checkpoint_folder"):
+        fit(faces, model, trainer={"checkpoint_folder": tmp_path / "file" / "run"}, on_epoch=print)
+    assert same(state(model), before)
 
 
 def test_a_vanished_image_is_named_at_resume(tmp_path, faces):

@@ -318,6 +318,7 @@ def test_a_sampler_decides_what_is_seen(faces):
     [
         np.zeros((3,), int),
         np.array([[99, 0], [0, 0]]),
+        [[1, 0], [2]],
         np.zeros((0, 2), int),
         np.ones((4, 2)),
     ],

@@ -16,7 +16,7 @@ from faceattr.data.cache import CachedImages
 from faceattr.images import UInt8Image
 from faceattr.models.predict import images_to_tensor
 from faceattr.training.augment import RANDOM_COLUMNS, AugmentPolicy, augment
-from faceattr.training.mixup import Mixture, mix_images, mixture_of
+from faceattr.training.mixup import Mixture, mix_images, mix_weights, mixture_of
 from faceattr.training.randomness import epoch_generator, uniforms
 
 __all__ = ["Batch", "Batches", "Plan", "Sampler", "Step", "Targets", "shuffled_plan"]
@@ -68,8 +68,9 @@ class Batch:
     share : torch.Tensor of float32, shape (N,), or None
         Which part of each image is its own, in [0.5, 1].
     weight : torch.Tensor of float32, shape (N,), or None
-    indices : numpy.ndarray of int64, shape (N,)
-        Which images of the data set these are.
+        How much the image counts, of a mixed one by the shares of both.
+    indices : numpy.ndarray of int64, shape (N,) or (N, 2)
+        Which images of the data set these are, with those that are mixed in.
     """
 
     images: Tensor
@@ -78,6 +79,9 @@ class Batch:
     share: Tensor | None
     weight: Tensor | None
     indices: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 @dataclass(frozen=True)
@@ -179,21 +183,21 @@ class Batches:
     def _batch(self, read: _Read, plan: Plan, rows: Places) -> Batch:
         indices = plan[read.places[rows], 0]
         images = images_to_tensor(read.pixels(read.places[rows]), self.device)
-        other = share = None
-        if read.mixture is not None:
-            partners = read.mixture.partners[rows]
-            share = torch.from_numpy(read.mixture.share[rows]).to(self.device)
-            images = mix_images(images, images_to_tensor(read.pixels(partners), self.device), share)
-            other = self._labels(plan[partners, 0])
+        weight = self._weights(indices)
+        if read.mixture is None:
+            return Batch(images, self._labels(indices), None, None, weight, indices)
+        partners = read.mixture.partners[rows]
+        others = plan[partners, 0]
+        share = torch.from_numpy(read.mixture.share[rows]).to(self.device)
+        images = mix_images(images, images_to_tensor(read.pixels(partners), self.device), share)
+        if weight is not None:
+            weight, share = mix_weights(weight, self._weights(others), share)
+        both = np.stack([indices, others], axis=1)
+        return Batch(images, self._labels(indices), self._labels(others), share, weight, both)
+
+    def _weights(self, indices: Places) -> Tensor | None:
         weight = self.targets.weight
-        return Batch(
-            images=images,
-            labels=self._labels(indices),
-            other=other,
-            share=share,
-            weight=None if weight is None else weight[torch.from_numpy(indices)].to(self.device),
-            indices=indices,
-        )
+        return None if weight is None else weight[torch.from_numpy(indices)].to(self.device)
 
     def _labels(self, indices: Places) -> dict[str, Tensor]:
         rows = torch.from_numpy(indices)

@@ -14,10 +14,10 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import safetensors
 import torch
@@ -37,6 +37,7 @@ _STATE = "state.json"
 _NAME = re.compile(r"epoch-\d{6}")
 _KEPT = 2
 _PARTIAL = ".partial-"
+_LOCK = ".lock"
 _BLOCK = 2**20
 _DAMAGED = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError),
@@ -73,6 +74,33 @@ class CheckpointFolder:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make sure that the folder can be written to and that no other training uses it.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written to.
+        TrainingError
+            If another training holds it.
+        """
+        check_output_folder(self.folder, "checkpoint_folder")
+        with (self.folder / _LOCK).open("a+", encoding="utf-8") as file:
+            if not _lock(file):
+                file.seek(0)
+                raise TrainingError(
+                    "another training uses this folder",
+                    argument="checkpoint_folder",
+                    found=f"{self.folder}, held by process {file.read() or 'unknown'}",
+                    hint="give each training a folder of its own, or wait until that one has ended",
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            self._remove_leftovers()
+            yield
+
     def names(self) -> list[str]:
         """List the checkpoints, whole or damaged, the oldest first."""
         if not self.folder.is_dir():
@@ -87,10 +115,11 @@ class CheckpointFolder:
         OutputError
             If it cannot be written; those before it are still there then.
         """
-        check_output_folder(self.folder, "checkpoint_folder")
         target = self.folder / f"epoch-{epoch:06d}"
         partial = self.folder / f"{_PARTIAL}{os.getpid()}-{target.name}"
         with _write_errors(self.folder, partial):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)  # of a process of the same number
             partial.mkdir()
             _fill(partial, checkpoint)
             _remove(target)
@@ -108,7 +137,6 @@ class CheckpointFolder:
         TrainingError
             If there are checkpoints and none can be used.
         """
-        self._remove_leftovers()
         reasons: list[str] = []
         for name in reversed(self.names()):
             try:
@@ -144,7 +172,7 @@ def _fill(folder: Path, checkpoint: Checkpoint) -> None:
         _sync(path)
     state = {"format": _FORMAT, "version": _VERSION, "files": files, **checkpoint.state}
     path = folder / _STATE
-    path.write_text(json.dumps(state), encoding="utf-8")
+    path.write_text(json.dumps({**state, "sha256": _state_digest(state)}), encoding="utf-8")
     _sync(path)
     _sync(folder)
 
@@ -155,6 +183,8 @@ def _read(folder: Path) -> Checkpoint:
         raise ValueError(f"{_STATE} is not that of a checkpoint")
     if state["version"] != _VERSION:
         raise ValueError(f"version {state['version']!r} of the format; version {_VERSION} is read")
+    if state.pop("sha256") != _state_digest(state):
+        raise ValueError(f"{_STATE} is not what was written")
     tensors: dict[str, dict[str, Tensor]] = {}
     for part, digest in state["files"].items():
         if Path(part).name != part:
@@ -179,6 +209,10 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
+def _state_digest(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -188,8 +222,8 @@ def _digest(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file or folder to the disk; folders cannot be flushed everywhere."""
-    with contextlib.suppress(PermissionError):
+    """Flush a file or folder to the disk; not every system can flush a folder."""
+    with contextlib.suppress(*((OSError,) if path.is_dir() else ())):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -197,12 +231,29 @@ def _sync(path: Path) -> None:
             os.close(descriptor)
 
 
+def _lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; tell whether that was possible."""
+    try:
+        import fcntl
+    except ImportError:  # not there on Windows, where a folder is not guarded
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that knows no locks
+        return True
+    return True
+
+
 @contextlib.contextmanager
 def _write_errors(folder: Path, partial: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, safetensors.SafetensorError) as error:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if not isinstance(error, OSError | safetensors.SafetensorError):
+            raise
         raise OutputError(
             "a checkpoint cannot be written; those before it are still there",
             argument="checkpoint_folder",

@@ -18,9 +18,9 @@ from faceattr.tasks import ClassificationTask, RegressionTask
 from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
 
-_log = logging.getLogger(__name__)
+__all__ = ["check_calls", "check_fit", "check_plan", "check_sample_weight", "check_share"]
 
-__all__ = ["check_fit", "check_plan", "check_sample_weight", "check_share"]
+_log = logging.getLogger(__name__)
 
 
 def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: TrainConfig) -> None:
@@ -32,7 +32,7 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
         With what does not fit, and how to mend it.
     """
     _check_types(model, train, valid)
-    check_share(train, config.accumulate)
+    check_share(train, config, 1)
     _check_apart(train, valid)
     for name, task in model.tasks.items():
         _check_task(model, train, name, "train")
@@ -42,12 +42,41 @@ def check_fit(model: Model, train: Dataset, valid: Dataset | None, config: Train
             _check_task(model, valid, name, "valid")
         if isinstance(task, ClassificationTask):
             _check_two_classes(train, name)
+    if valid is not None:
+        _check_any_label(model, valid)
     _check_names(config.loss_weights, model)
     _check_monitor(model, valid, config)
 
 
-def check_share(train: Dataset, batches: int) -> None:
+def check_calls(sampler: object, on_epoch: object) -> None:
+    """Check that what will be called during the training can be called."""
+    if sampler is not None and not callable(getattr(sampler, "plan", None)):
+        raise InvalidTypeError(
+            "not a sampler",
+            argument="sampler",
+            expected="an object with a method plan(epoch)",
+            found=type(sampler).__name__,
+        )
+    if on_epoch is not None and not callable(on_epoch):
+        raise InvalidTypeError(
+            "cannot be called",
+            argument="on_epoch",
+            expected="a function of an epoch's row",
+            found=type(on_epoch).__name__,
+        )
+
+
+def check_share(train: Dataset, config: TrainConfig, world_size: int) -> None:
     """Check that each of the batches that a step has over all processes gets two images."""
+    batches = config.accumulate * world_size
+    if config.batch_size < 2 * batches:
+        raise InvalidArgumentError(
+            "too small: it counts the images of a step over all processes",
+            argument="batch_size",
+            expected=f"at least {2 * batches}, two for each of {config.accumulate} batches in "
+            f"{world_size} processes",
+            found=str(config.batch_size),
+        )
     if len(train) < 2 * batches:
         raise DataError(
             "too few images to train on",
@@ -65,7 +94,8 @@ def check_sample_weight(
     Parameters
     ----------
     weight : sequence of float, Series, str or None
-        A number of at least 0 an image, in the table's order, or the column that holds them.
+        A number of at least 0 an image, in the table's order, or, of a Series with another index
+        than 0, 1, ..., by ``sample_id``; or the column that holds them.
     train : Dataset
         Of n images.
 
@@ -77,16 +107,7 @@ def check_sample_weight(
     """
     if weight is None:
         return None
-    if isinstance(weight, str):
-        if weight not in train.table:
-            raise InvalidArgumentError(
-                "no such column",
-                argument="sample_weight",
-                expected=f"one of {list(train.table.columns)}, or a number for each image",
-                found=repr(weight),
-            )
-        weight = train.table[weight]
-    values = pd.to_numeric(pd.Series(np.asarray(weight)), errors="coerce").to_numpy(np.float64)
+    values = _weight_values(weight, train)
     bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(values) != len(train) or len(bad) or not values.any():
         ids = train.table["sample_id"]
@@ -100,16 +121,48 @@ def check_sample_weight(
     return np.asarray(values / values.mean(), dtype=np.float32)
 
 
-def check_plan(plan: Plan, n: int) -> Plan:
-    """Return a sampler's plan, int64 ``(M, 2)`` with indices below `n`."""
-    array = np.asarray(plan)
-    fits = array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind == "i" and len(array) >= 2
-    if not fits or array[:, 0].min() < 0 or array[:, 0].max() >= n:
+def _weight_values(weight: object, train: Dataset) -> npt.NDArray[np.float64]:
+    if isinstance(weight, str):
+        if weight not in train.table:
+            raise InvalidArgumentError(
+                "no such column",
+                argument="sample_weight",
+                expected=f"one of {list(train.table.columns)}, or a number for each image",
+                found=repr(weight),
+            )
+        weight = train.table[weight]
+    if isinstance(weight, pd.Series) and not isinstance(weight.index, pd.RangeIndex):
+        weight = weight.reindex(train.table["sample_id"])  # by id, whatever its order
+    array = np.asarray(weight)
+    if array.ndim != 1:
+        raise InvalidTypeError(
+            "not a number for each image",
+            argument="sample_weight",
+            expected=f"{len(train)} numbers in the table's order, a Series by sample_id, or the "
+            "name of a column",
+            found=f"{type(weight).__name__} of shape {array.shape}",
+        )
+    return pd.to_numeric(pd.Series(array), errors="coerce").to_numpy(np.float64)
+
+
+def check_plan(plan: object, n: int, least: int) -> Plan:
+    """Return a sampler's plan, int64 ``(M, 2)`` with indices below `n` and M at least `least`."""
+    try:
+        array = np.asarray(plan)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0, dtype=object)
+    fits = array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind in "iu"
+    indices = array[:, 0] if fits else np.empty(0, np.int64)
+    outside = np.flatnonzero((indices < 0) | (indices >= n))
+    if not fits or len(array) < least or len(outside):
+        found = f"{array.dtype} of shape {array.shape}"
         raise InvalidArgumentError(
             "not a plan for this data set",
             argument="sampler.plan(epoch)",
-            expected=f"an int64 array (M, 2) of image index (below {n}) and repeat, M at least 2",
-            found=f"{array.dtype} of shape {array.shape}",
+            rows=[f"row {row}: index {indices[row]}" for row in outside],
+            expected=f"an int64 array (M, 2) of image index (0 to {n - 1}) and repeat, with M at "
+            f"least {least}, two images for each batch of a step",
+            found=found,
         )
     return array.astype(np.int64)
 
@@ -173,6 +226,13 @@ def _check_labels(data: Dataset, name: str, argument: str) -> None:
             f"no image of this part has a label for task {name!r}",
             argument=argument,
             hint="leave the task out",
+        )
+
+
+def _check_any_label(model: Model, valid: Dataset) -> None:
+    if not any(known_rows(valid.table, task).any() for task in model.tasks.values()):
+        raise DataError(
+            "no image of this part has a label", argument="valid", hint="pass valid=None"
         )
 
 

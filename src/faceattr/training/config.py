@@ -28,8 +28,9 @@ class TrainConfig:
     epochs : int, default 18
         Passes over the training images.
     batch_size : int, default 64
-        Images a step, over all processes. The images of an epoch are dealt evenly to
-        ``round(n / batch_size)`` steps, so that no step is left with a few.
+        Images a step, over all processes; at least two for each batch in each process. The images
+        of an epoch are dealt evenly to ``round(n / batch_size)`` steps, so that no step is left
+        with a few.
     accumulate : int, default 1
         Batches a step, in each process: a step of 256 images with 4 needs the memory of 64. The
         gradient is that of the whole step; batch norm sees each batch by itself.
@@ -175,6 +176,13 @@ class TrainConfig:
                     expected=f"{needed}, or another choice",
                     found=repr(restore),
                 )
+        if self.average_epochs and self.restore != "average":
+            raise InvalidArgumentError(
+                "nobody would see this average",
+                argument="average_epochs",
+                expected='0, or restore="average"',
+                found=f"{self.average_epochs} with restore={self.restore!r}",
+            )
 
     def _check_loss_weights(self) -> None:
         if not isinstance(self.loss_weights, Mapping):

@@ -33,8 +33,9 @@ class WeightAverage(Generic[M]):
         self.model: M = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
         self.steps = 0
-        # Trainings change weights in place, so that what is averaged is looked up only once.
-        self._pairs = _pair(self.model.state_dict(), model.state_dict())
+        # Looked up once. The variables themselves: wrapping a model for several processes may move
+        # them to other memory.
+        self._pairs = _pair(self.model.state_dict(), model.state_dict(keep_vars=True))
 
     def update(self) -> None:
         """Take one step towards the model as it is now."""
@@ -88,8 +89,10 @@ class _Pairs(NamedTuple):
 
 
 def _pair(averages: Mapping[str, Tensor], current: Mapping[str, Tensor]) -> _Pairs:
-    smooth = [key for key, value in averages.items() if value.is_floating_point()]
-    others = averages.keys() - set(smooth)
+    # Weights that share their memory have several names and are moved once.
+    once = list({value.data_ptr() or key: key for key, value in averages.items()}.values())
+    smooth = [key for key in once if averages[key].is_floating_point()]
+    others = [key for key in once if not averages[key].is_floating_point()]
     return _Pairs(
         [averages[key] for key in smooth],
         [current[key] for key in smooth],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -107,13 +108,20 @@ class Engine:
     def backward(self, loss: Tensor) -> None:
         """Compute gradients of a loss that is already divided by global counts.
 
-        Gradients are averaged over processes, so the loss is multiplied by their number first.
+        Gradients are averaged over processes, so the loss is multiplied by their number first; and
+        accelerate divides by a number of steps that its environment may name.
         """
-        self._accelerator.backward(loss * self.world_size)
+        shares = self.world_size * self._accelerator.gradient_accumulation_steps
+        self._accelerator.backward(loss * shares)
 
-    def clip(self, model: nn.Module, norm: float) -> None:
-        """Scale the gradients down to a largest norm."""
-        self._accelerator.clip_grad_norm_(model.parameters(), norm)
+    def clip(self, model: nn.Module, norm: float | None) -> bool:
+        """Scale the gradients down to a largest norm; tell whether all of them are numbers.
+
+        float16 is expected to overflow at times: its loss scale passes over such steps.
+        """
+        largest = math.inf if norm is None else norm
+        found = self._accelerator.clip_grad_norm_(model.parameters(), largest)
+        return self.precision == "fp16" or bool(torch.isfinite(torch.as_tensor(found)))
 
     def scaler_state(self) -> dict[str, Any]:
         """Return the state of float16's loss scale; empty in other precisions."""
@@ -152,12 +160,12 @@ class Engine:
         self._accelerator.wait_for_everyone()
 
     def agree(self, *models: nn.Module) -> None:
-        """Give every process the first one's buffers: batch norm sees another share in each."""
+        """Give every process the first one's weights, and statistics of batch norm."""
         if self.world_size == 1:
             return
         for model in models:
-            for buffer in model.buffers():
-                buffer.copy_(broadcast(buffer.clone()))
+            for value in model.state_dict().values():
+                value.copy_(broadcast(value.clone()))
 
     def start_trackers(self, settings: Mapping[str, bool | int | float | str]) -> None:
         """Open the trackers and tell them the settings of the run."""

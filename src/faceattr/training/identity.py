@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from faceattr.data import CachedImages, Dataset
 from faceattr.models import Model
 from faceattr.models.pretrained import describe_network
+from faceattr.training.augment import POLICIES
 from faceattr.training.batches import Plan, Targets
 from faceattr.training.config import TrainConfig
 
@@ -38,6 +40,7 @@ def run_identity(
     """
     identity = {
         "config": config.to_dict(),
+        "augment": asdict(POLICIES.get(config.augment, argument="augment")),
         "network": describe_network(model),
         "train": {**train, "plan": _digest([plan.tobytes()])},
         "valid": valid,

@@ -41,7 +41,6 @@ class Keeper:
         self._late = EpochAverage()
         self._last: States = {}
         self.seen: Model = model if self._average is None else self._average.model
-        self._remember()
 
     def after_step(self) -> None:
         """Take a step of the running average."""
@@ -57,9 +56,10 @@ class Keeper:
         self._remember()
 
     def rewind(self) -> None:
-        """Go back to the end of the last whole epoch."""
-        self._model.load_state_dict(self._last["model"])
-        if self._average is not None:
+        """Go back to the end of the last whole epoch; nothing happens before the first."""
+        if self._last:
+            self._model.load_state_dict(self._last["model"])
+        if self._last and self._average is not None:
             self._average.model.load_state_dict(self._last["ema"])
 
     def choose(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -40,7 +41,7 @@ __all__ = ["EpochCallback", "Run"]
 EpochCallback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
 """Called with each epoch's row of the history; True ends the training."""
 
-_GOES_ON, _INTERRUPTED, _NO_NUMBER = 0, 1, 2
+_INTERRUPTED, _NO_NUMBER = 1, 2
 
 
 class Saver(Protocol):
@@ -90,6 +91,7 @@ class Run:
         self._was_frozen = self.model.backbone_frozen
         self._weights = decayed_parameters(self.model)
         self.model.to(self.engine.device)
+        self.engine.agree(self.model)
         # Before the model is wrapped: averages are always evaluated in full precision.
         self.keeper = Keeper(self.model, self.config)
         self._network, wrapped = self.engine.prepare(self.model, self._optimizer())
@@ -105,8 +107,9 @@ class Run:
             If interrupted before the first epoch was done; the model is as it was then.
         """
         # Dropout draws from torch's global generator: lent, seeded for each epoch, given back.
+        devices = [self.engine.device] if self.engine.device.type == "cuda" else []
         try:
-            with torch.random.fork_rng(), self._interrupt, keep_freed_memory():
+            with torch.random.fork_rng(devices), self._interrupt, keep_freed_memory():
                 while not self.progress.stopped:
                     self._epoch(self.progress.epoch)
             if self.progress.epoch == 0:
@@ -142,22 +145,22 @@ class Run:
         self.progress.history.append(row)
         self.progress.epoch += 1
         self.keeper.after_epoch(self.progress.epoch, improved=improved)
-        self.progress.stopped = self._reason_to_stop(row)
+        if self.progress.epoch == self.config.epochs:
+            self.progress.stopped = "epochs"
+        elif self.config.patience and self.progress.waited() >= self.config.patience:
+            self.progress.stopped = "patience"
         if self.saver is not None:
             self.saver.save(self)
         self.engine.track(row, self.progress.epoch)
-        # Only now: what is on disk goes on from here.
-        if not self.progress.stopped and self.engine.largest(int(self._interrupt.requested)):
-            self.progress.stopped = "interrupt"
+        self._ask_to_stop(row)
 
-    def _reason_to_stop(self, row: Mapping[str, float]) -> str:
+    def _ask_to_stop(self, row: Mapping[str, float]) -> None:
+        """End the run where somebody wishes so; what is on disk can go on."""
         asked = self.on_epoch is not None and bool(self.on_epoch(dict(row)))
-        if self.progress.epoch == self.config.epochs:
-            return "epochs"
-        if self.engine.largest(int(asked)):
-            return "callback"
-        patience = self.config.patience
-        return "patience" if patience and self.progress.waited() >= patience else ""
+        if self.engine.largest(int(asked)) and not self.progress.stopped:
+            self.progress.stopped = "callback"
+        if self.engine.largest(int(self._interrupt.requested)):
+            self.progress.stopped = "interrupt"
 
     def _train(self, epoch: int, plan: Plan) -> dict[str, float] | None:
         """Take the steps of an epoch; None if interrupted."""
@@ -167,14 +170,16 @@ class Run:
         steps = self.batches.steps(len(plan))
         lr = self.config.lr
         with self._bar(epoch, len(plan)) as bar:
-            for step in self.batches.epoch(plan, epoch):
-                lr = learning_rate(self.config, self.progress.step, steps, self.progress.scores)
+            for number, step in enumerate(self.batches.epoch(plan, epoch)):
+                # Counted from this epoch's own length: a sampler's plans may differ in it.
+                place = epoch * steps + number
+                lr = learning_rate(self.config, place, steps, self.progress.scores)
                 found = self._step(step, lr)
                 if found is None:
                     return None
                 losses.add(found, step.counts)
                 self.progress.step += 1
-                self._tell(bar, losses, lr, sum(len(batch.indices) for batch in step.batches))
+                self._tell(bar, losses, lr, sum(len(batch) for batch in step.batches))
         seconds = time.perf_counter() - started
         row = {"epoch": float(epoch + 1), "lr": lr, **losses.means(self.engine.gather)}
         return row | {"images_per_second": len(plan) / seconds}
@@ -186,15 +191,14 @@ class Run:
         parts = [self._batch(batch, step, batch is step.batches[-1]) for batch in step.batches]
         sums = {name: torch.stack([part[name].sum() for part in parts]).sum() for name in parts[0]}
         shares = mean_losses(sums, step.counts)
-        finite = torch.isfinite(torch.stack(list(shares.values()))).all()
-        trouble = _GOES_ON if bool(finite) else _NO_NUMBER
-        trouble = self.engine.largest(trouble or int(self._interrupt.requested))
+        finite = bool(torch.isfinite(torch.stack(list(shares.values()))).all())
+        finite &= self.engine.clip(self._network, self.config.clip_norm)
+        wish = int(self._interrupt.requested)
+        trouble = self.engine.largest(wish if finite else _NO_NUMBER)
         if trouble == _NO_NUMBER:
             raise self._no_number(step, parts)
         if trouble == _INTERRUPTED:
             return None
-        if self.config.clip_norm is not None:
-            self.engine.clip(self._network, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.keeper.after_step()
@@ -212,22 +216,38 @@ class Run:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _no_number(self, step: Step, parts: Sequence[Mapping[str, Tensor]]) -> TrainingError:
+        found = self.engine.gather(self._not_finite(step, parts))
+        tasks = sorted({task for own, _ in found for task in own})
+        where = f"in epoch {self.progress.epoch + 1}, step {self.progress.step + 1} of the training"
+        if tasks:
+            problem = f"the loss is no longer a number {where}, for tasks {tasks}"
+        else:
+            problem = f"the gradient is no longer a number {where}, though the losses are"
+        return TrainingError(
+            problem,
+            rows=list(dict.fromkeys(row for _, own in found for row in own)),
+            expected="finite losses and gradients of these images",
+            hint="lower lr, or set clip_norm; look at these images. The weights are those before "
+            "this step (statistics of batch norm have seen it)",
+        )
+
+    def _not_finite(
+        self, step: Step, parts: Sequence[Mapping[str, Tensor]]
+    ) -> tuple[list[str], list[str]]:
+        """Return tasks and images without a finite loss; all images where every loss is finite."""
+        tasks: list[str] = []
         rows: list[str] = []
-        tasks: set[str] = set()
         for batch, losses in zip(step.batches, parts, strict=True):
             for name, loss in losses.items():
                 bad = ~torch.isfinite(loss).cpu().numpy()
-                rows += [self.ids[index] for index in batch.indices[bad]]
-                tasks |= {name} if bad.any() else set()
-        epoch = self.progress.epoch
-        return TrainingError(
-            f"the loss is no longer a number in epoch {epoch + 1}, step {self.progress.step + 1} of"
-            f" the training, for tasks {sorted(tasks)}",
-            rows=list(dict.fromkeys(rows)),
-            expected="finite losses of these images",
-            hint="lower lr, or set clip_norm; look at these images; the weights are those before "
-            "this step",
-        )
+                tasks += [name] if bad.any() else []
+                rows += self._ids(batch.indices[bad])
+        if not tasks:
+            rows = [row for batch in step.batches for row in self._ids(batch.indices)]
+        return tasks, rows
+
+    def _ids(self, indices: npt.NDArray[np.int64]) -> list[str]:
+        return [self.ids[index] for index in indices.reshape(-1).tolist()]
 
     def _validate(self) -> Validation | None:
         if self.validator is None:

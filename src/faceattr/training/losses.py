@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from faceattr.exceptions import InvalidArgumentError
 from faceattr.models import Model
 from faceattr.training.batches import Batch
 
@@ -15,6 +17,7 @@ __all__ = [
     "batch_losses",
     "decayed_parameters",
     "l1_norm",
+    "loss_figures",
     "mean_losses",
     "weighted_sum",
 ]
@@ -32,8 +35,20 @@ def batch_losses(model: Model, outputs: Mapping[str, Tensor], batch: Batch) -> d
             loss = head.loss(outputs[name], labels)
         else:
             loss = head.mixed_loss(outputs[name], labels, batch.other[name], batch.share)
+        _check_shape(loss, len(batch), name)
         losses[name] = loss if batch.weight is None else loss * batch.weight
     return losses
+
+
+def _check_shape(loss: Tensor, n: int, task: str) -> None:
+    if loss.shape != (n,):
+        raise InvalidArgumentError(
+            "the head does not give a loss for each image",
+            argument=f"head of task {task!r}",
+            expected=f"a tensor of shape ({n},)",
+            found=str(tuple(loss.shape)),
+            hint='a loss of torch wants reduction="none"',
+        )
 
 
 def mean_losses(losses: Mapping[str, Tensor], counts: Mapping[str, float]) -> dict[str, Tensor]:
@@ -87,11 +102,23 @@ class RunningLosses:
     def means(
         self, gather: Callable[[dict[str, float]], list[dict[str, float]]]
     ) -> dict[str, float]:
-        """Return ``train_loss`` and ``train_<task>_loss`` over all processes."""
+        """Return ``train_loss`` and ``train_<task>_loss`` over all processes.
+
+        A task of which no label was seen has NaN, and adds nothing to the total.
+        """
         shares = gather({name: float(value) for name, value in self._sums.items()})
         means = {
-            name: sum(share[name] for share in shares) / (self._counts[name] or 1.0)
+            name: sum(share[name] for share in shares) / (self._counts[name] or math.nan)
             for name in self._sums
         }
-        total = sum(self._weights.get(name, 1.0) * value for name, value in means.items())
-        return {"train_loss": total} | {f"train_{name}_loss": v for name, v in means.items()}
+        return loss_figures("train", means, self._weights)
+
+
+def loss_figures(
+    part: str, means: Mapping[str, float], weights: Mapping[str, float]
+) -> dict[str, float]:
+    """Return ``<part>_loss``, the weighted sum of what is known, and ``<part>_<task>_loss``."""
+    known = {name: value for name, value in means.items() if not math.isnan(value)}
+    total = sum(weights.get(name, 1.0) * value for name, value in known.items())
+    total = total if known else math.nan
+    return {f"{part}_loss": total} | {f"{part}_{name}_loss": v for name, v in means.items()}

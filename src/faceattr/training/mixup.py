@@ -16,7 +16,7 @@ from torch import Tensor
 
 from faceattr.training.randomness import MIXUP, step_generator, uniforms
 
-__all__ = ["Mixture", "mix_images", "mixture_of"]
+__all__ = ["Mixture", "mix_images", "mix_weights", "mixture_of"]
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,14 @@ def mixture_of(
 def mix_images(images: Tensor, others: Tensor, share: Tensor) -> Tensor:
     """Return ``share * images + (1 - share) * others``, float32 ``(N, 3, H, W)``."""
     return torch.lerp(others.float(), images.float(), share[:, None, None, None])
+
+
+def mix_weights(weight: Tensor, other: Tensor | None, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a mixed image counts, and which part of its loss is its own, both ``(N,)``.
+
+    A label then counts by its image's share times its image's weight.
+    """
+    first = share * weight
+    second = (1 - share) * (torch.ones_like(weight) if other is None else other)
+    total = first + second
+    return total, torch.where(total > 0, first / total.clamp(min=1e-12), share)

@@ -37,6 +37,10 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: str = ""
 
+    def take(self, other: Progress) -> None:
+        """Become equal to another one."""
+        vars(self).update(vars(other))
+
     def waited(self) -> int:
         """Return how many epochs have passed since the best score."""
         best = min(range(len(self.scores)), key=self.scores.__getitem__, default=-1)

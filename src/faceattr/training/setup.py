@@ -108,11 +108,14 @@ def _reading_threads(engine: Engine) -> int:
     return max(1, min(8, (os.cpu_count() or 1) // engine.world_size))
 
 
-def make_plans(n: int, config: TrainConfig, sampler: Sampler | None) -> Callable[[int], Plan]:
+def make_plans(
+    n: int, config: TrainConfig, sampler: Sampler | None, world_size: int = 1
+) -> Callable[[int], Plan]:
     """Return the function from an epoch to its plan of `n` images."""
     if sampler is None:
         return lambda epoch: shuffled_plan(n, config.seed, epoch)
-    return lambda epoch: check_plan(sampler.plan(epoch), n)
+    least = 2 * config.accumulate * world_size
+    return lambda epoch: check_plan(sampler.plan(epoch), n, least)
 
 
 def make_validator(part: Part, config: TrainConfig, engine: Engine) -> Validator:
@@ -129,7 +132,7 @@ def identify(run: Run, train: Part, valid: Part | None) -> dict[str, Any]:
     return run_identity(run.config, run.model, first or {}, second, run.plan(0))
 
 
-def training_record(run: Run, parts: tuple[Part, Part | None], seconds: float) -> dict[str, Any]:
+def training_record(run: Run, parts: tuple[Part, Part | None]) -> dict[str, Any]:
     """Return what a model tells about its training."""
     train, valid = parts
     return {
@@ -140,7 +143,7 @@ def training_record(run: Run, parts: tuple[Part, Part | None], seconds: float) -
         "stopped": run.progress.stopped,
         "precision": run.engine.precision,
         "processes": run.engine.world_size,
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(row["seconds"] for row in run.progress.history), 1),
     }
 
 

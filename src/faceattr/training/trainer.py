@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,10 +15,17 @@ from faceattr.data import Dataset, ImageCache
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models import Model
 from faceattr.training.batches import Plan, Sampler
-from faceattr.training.checks import check_fit, check_sample_weight, check_share
+from faceattr.training.checks import (
+    check_calls,
+    check_fit,
+    check_sample_weight,
+    check_share,
+)
 from faceattr.training.config import TrainConfig
+from faceattr.training.ema import clone_state
 from faceattr.training.gathering import predict_in_shares
 from faceattr.training.loop import EpochCallback, Run
+from faceattr.training.progress import Progress
 from faceattr.training.saving import RunSaver
 from faceattr.training.setup import (
     Part,
@@ -132,12 +139,14 @@ class Trainer:
             Chooses the images of an epoch: int64 (M, 2) of image index and repeat. By default every
             image once in an order that (seed, epoch) decides.
         sample_weight : sequence of float, Series or str, optional
-            How much each training image's loss counts, at least 0, in the table's order; or the
-            name of the column that holds it. Only the proportions matter: they are scaled to a mean
-            of 1.
+            How much each training image's loss counts, at least 0, in the table's order, or as a
+            Series by ``sample_id``; or the name of the column that holds it. Only the proportions
+            matter: they are scaled to a mean of 1. Of mixed images each label counts by its own
+            image's weight.
         on_epoch : callable, optional
-            Called after each epoch with its row of the history, a dict of str to float, in every
-            process. Returning True ends the training; what it raises leaves `fit`.
+            Called after each epoch, when its checkpoint is written, with its row of the history, a
+            dict of str to float, in every process. Returning True ends the training, which
+            `resume` can go on with; what it raises leaves `fit`.
         resume : bool, default False
             Go on from the newest whole checkpoint in `checkpoint_folder`; without one the training
             starts at its beginning, so that the same command serves for both. On the CPU with the
@@ -159,35 +168,41 @@ class Trainer:
         MissingDependencyError
             If the package of a tracker is not installed.
         TrainingError
-            If only one class is labelled; if the loss stops being a number (the images are named);
-            or if the checkpoint is that of another configuration, network or data.
+            If only one class is labelled; if a loss or gradient is no number (the images are
+            named); if another training uses the folder; or if the checkpoint is that of another
+            configuration, network or data.
         OutputError
             If a checkpoint or the cache cannot be written.
         KeyboardInterrupt
-            If interrupted before the first epoch was done.
+            If interrupted before the first epoch was done, or twice.
+
+        Notes
+        -----
+        Whatever ends `fit` before its first epoch is done leaves the model as it was.
         """
         config = self._config()
         check_fit(model, train, valid, config)
+        check_calls(sampler, on_epoch)
         weight = check_sample_weight(sample_weight, train)
-        self._check_resume(resume)
-        started = time.perf_counter()
-        engine = self._engine(config)
-        check_share(train, engine.world_size * config.accumulate)
-        parts = self._open(model, train, valid, weight, engine)
-        for name, labels in parts[0].targets.labels.items():
-            model.head(name).prepare(labels)
-        run = self._run(model, parts, config, engine, make_plans(len(train), config, sampler))
-        run.on_epoch = on_epoch
+        saver = self._saver(resume)
+        engine = self._engine(model, config)
+        check_share(train, config, engine.world_size)
+        progress = Progress()
         try:
-            self._keep_on_disk(run, parts, resume=resume)
-            engine.start_trackers(flat_settings(config))
-            run.run()
+            with _as_it_was(model, progress), saver.held(engine):
+                parts = self._open(model, train, valid, weight, engine)
+                plans = make_plans(len(train), config, sampler, engine.world_size)
+                run = self._run(model, parts, engine, plans, progress)
+                run.on_epoch, run.saver = on_epoch, saver
+                saver.begin(run, lambda: identify(run, *parts))
+                engine.start_trackers(flat_settings(config))
+                run.run()
         finally:
             engine.finish(model)
-        self.history_ = history_table(run.progress.history)
-        self.stopped_ = run.progress.stopped
+        self.history_ = history_table(progress.history)
+        self.stopped_ = progress.stopped
         self.rank_ = engine.rank
-        model.info["training"] = training_record(run, parts, time.perf_counter() - started)
+        model.info["training"] = training_record(run, parts)
         return self
 
     def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 64) -> pd.DataFrame:
@@ -206,7 +221,9 @@ class Trainer:
         from faceattr.training.engine import Engine
 
         self._config()
-        return predict_in_shares(Engine(), model, dataset, batch_size, progress=self.progress)
+        engine = Engine()
+        self.rank_ = engine.rank
+        return predict_in_shares(engine, model, dataset, batch_size, progress=self.progress)
 
     def _config(self) -> TrainConfig:
         if self.config is None:
@@ -221,7 +238,7 @@ class Trainer:
             )
         return self.config
 
-    def _check_resume(self, resume: bool) -> None:
+    def _saver(self, resume: bool) -> RunSaver:
         if resume and self.checkpoint_folder is None:
             raise InvalidArgumentError(
                 "nothing to go on from",
@@ -230,15 +247,16 @@ class Trainer:
                 found="checkpoint_folder=None",
                 hint='Trainer(config, checkpoint_folder="run/checkpoints")',
             )
+        return RunSaver(self.checkpoint_folder, resume=resume)
 
-    def _engine(self, config: TrainConfig) -> Engine:
+    def _engine(self, model: Model, config: TrainConfig) -> Engine:
         # Late: accelerate takes as long to load as torch.
         from faceattr.training.engine import Engine, check_trackers
 
         check_trackers(self.trackers, self.tracker_folder)
         return Engine(
             config.mixed_precision,
-            parts_rest=config.freeze_epochs > 0,
+            parts_rest=config.freeze_epochs > 0 or model.backbone_name is None,
             trackers=self.trackers,
             tracker_folder=self.tracker_folder,
         )
@@ -261,11 +279,14 @@ class Trainer:
         self,
         model: Model,
         parts: tuple[Part, Part | None],
-        config: TrainConfig,
         engine: Engine,
         plan: Callable[[int], Plan],
+        progress: Progress,
     ) -> Run:
         train, valid = parts
+        config = self._config()
+        for name, labels in train.targets.labels.items():
+            model.head(name).prepare(labels)
         return Run(
             model=model,
             ids=train.data.table["sample_id"].tolist(),
@@ -274,15 +295,19 @@ class Trainer:
             validator=None if valid is None else make_validator(valid, config, engine),
             config=config,
             engine=engine,
+            progress=progress,
             show=self.progress,
         )
 
-    def _keep_on_disk(self, run: Run, parts: tuple[Part, Part | None], *, resume: bool) -> None:
-        if self.checkpoint_folder is None:
-            return
-        saver = RunSaver(self.checkpoint_folder, identify(run, *parts), run.engine)
-        if resume:
-            saver.resume(run)
-        else:
-            saver.check_new()
-        run.saver = saver
+
+@contextmanager
+def _as_it_was(model: Model, progress: Progress) -> Iterator[None]:
+    """Leave the model unchanged where training ends before its first epoch does."""
+    state, was_training = clone_state(model.state_dict()), model.training
+    try:
+        yield
+    except BaseException:
+        if progress.epoch == 0:
+            model.load_state_dict(state)
+            model.train(was_training)
+        raise

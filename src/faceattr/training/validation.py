@@ -21,7 +21,7 @@ from faceattr.models.predict import (
 )
 from faceattr.tasks import RegressionTask
 from faceattr.training.config import TrainConfig
-from faceattr.training.losses import mean_losses, weighted_sum
+from faceattr.training.losses import loss_figures
 
 if TYPE_CHECKING:
     from faceattr.training.engine import Engine
@@ -102,14 +102,11 @@ class Validator:
 
     def _losses(self, model: Model, outputs: dict[str, Tensor]) -> dict[str, float]:
         device = model.mean.device
-        losses: dict[str, Tensor] = {}
-        counts: dict[str, float] = {}
+        means: dict[str, float] = {}
         with torch.inference_mode():
             for name in model.tasks:
-                labels = self.labels[name].to(device)
-                losses[name] = model.head(name).loss(outputs[name].to(device), labels)
-                counts[name] = float(model.head(name).labelled(labels).sum())
-            means = mean_losses(losses, counts)
-            total = weighted_sum(means, self.config.loss_weights)
-        figures = {"valid_loss": float(total)}
-        return figures | {f"valid_{name}_loss": float(loss) for name, loss in means.items()}
+                head, labels = model.head(name), self.labels[name].to(device)
+                known = head.labelled(labels)
+                losses = head.loss(outputs[name].to(device), labels)[known]
+                means[name] = float(losses.mean())  # NaN where nothing is labelled
+        return loss_figures("valid", means, self.config.loss_weights)
