@@ -133,7 +133,8 @@ class Bench:
             shuffle=True,
             num_workers=2,
         )
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+        smoothing = get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
+        average = AveragedModel(model, multi_avg_fn=smoothing, use_buffers=True)
         for _ in range(self.epochs):
             for rows, images in loader:
                 own = {name: values[rows] for name, values in labels.items()}
