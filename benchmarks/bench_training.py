@@ -28,6 +28,7 @@ from torchvision import transforms
 
 from _common import Result, compare, open_images, options_parser, table_text, write_page
 from faceattr import Dataset, Model, TrainConfig, Trainer
+from faceattr._memory import keep_freed_memory
 from faceattr.data import ImageCache
 from faceattr.training.augment import RANDOM_COLUMNS, augment
 from faceattr.training.batches import Step
@@ -43,16 +44,20 @@ POLICY = "strong"
 
 def main() -> None:
     options = parse_options()
-    images, epochs, turns = (128, 1, 1) if options.quick else (1024, 8, 5)
+    images, epochs, turns = (128, 1, 1) if options.quick else (1024, 8, 4)
     with tempfile.TemporaryDirectory() as folder:
         faces = open_images(options.data, Path(folder), images)
         bench = Bench(faces, epochs, Path(folder))
         bare = compare(bench.ours, bench.bare, turns=turns)
-        plain = compare(bench.ours, bench.plain, turns=max(turns - 2, 1), warm_up=0)
+        kept = compare(bench.ours, bench.bare_that_keeps, turns=max(turns - 1, 1), warm_up=0)
+        plain = compare(bench.ours, bench.plain, turns=max(turns - 1, 1), warm_up=0)
         stages = bench.stages()
     seen = f"{epochs} x {len(faces)} images"
     results = [
         Result("speed, share of the bare loop's", bare.shares, 0.85, at_least=True, n=seen),
+        Result(
+            "the same where it keeps freed memory too", kept.shares, 0.85, at_least=True, n=seen
+        ),
         Result("speed, times the plain loop's", plain.shares, 1.7, at_least=True, n=seen),
     ]
     write_page(
@@ -65,11 +70,14 @@ def main() -> None:
             f"AdamW, {bench.steps} steps a turn. Ours decodes the files, augments, clips "
             "gradients, keeps an average of the weights, and writes checkpoints. The bare loop "
             "does none of this. The plain one decodes and augments in every epoch, clips with "
-            "torch's function, and averages with torch's `AveragedModel`.",
+            "torch's function, and averages with torch's `AveragedModel`. Where the C library is "
+            "glibc, ours keeps freed memory in the process while it trains, which speeds up the "
+            "network itself; the second line compares it with a bare loop that does so as well.",
             "Images a second": table_text(
                 [
                     {"loop": "ours", "median": bench.rate(bare.measured)},
                     {"loop": "bare", "median": bench.rate(bare.reference)},
+                    {"loop": "bare, keeping freed memory", "median": bench.rate(kept.reference)},
                     {"loop": "plain", "median": bench.rate(plain.reference)},
                 ]
             ),
@@ -121,6 +129,10 @@ class Bench:
             step(
                 model, optimizer, images, {name: values[:BATCH] for name, values in labels.items()}
             )
+
+    def bare_that_keeps(self) -> None:
+        with keep_freed_memory():
+            self.bare()
 
     def plain(self) -> None:
         model = self.model().to(memory_format=torch.contiguous_format).train()

@@ -161,10 +161,14 @@ def killed(scene: Scene, process: subprocess.Popen[bytes], moment: str) -> dict[
     whole = scene.whole()
     return {
         "moment": moment,
-        "half-written": ", ".join(f"{len(list(path.iterdir()))} files" for path in scene.partial())
-        or "-",
+        "half-written": ", ".join(counted(path) for path in scene.partial()) or "-",
         "goes on from": whole[-1] if whole else "the beginning",
     }
+
+
+def counted(folder: Path) -> str:
+    count = len(list(folder.iterdir()))
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def page_of(table: pd.DataFrame, expected: str, seconds: float, options: argparse.Namespace) -> str:
