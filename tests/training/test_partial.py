@@ -366,8 +366,3 @@ def test_auto_precision_is_full_on_the_cpu(faces):
     assert same(state(automatic), state(plain))
     assert automatic.info["training"]["precision"] == "no"
     assert trainer.stopped_ == "epochs"
-
-
-def test_seeded_backbones_are_alike():
-    assert same(seeded().state_dict(), seeded().state_dict())
-    assert isinstance(tiny(drawings(4)), Model)
