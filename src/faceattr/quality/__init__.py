@@ -1,0 +1,21 @@
+"""Image quality: metrics, and the filter that draws a line through them."""
+
+from __future__ import annotations
+
+from faceattr.quality.metric import (
+    QUALITY_METRICS,
+    Complaint,
+    NoScore,
+    QualityMetric,
+    quality_metric,
+    worst_ends,
+)
+
+__all__ = [
+    "QUALITY_METRICS",
+    "Complaint",
+    "NoScore",
+    "QualityMetric",
+    "quality_metric",
+    "worst_ends",
+]

@@ -1,0 +1,239 @@
+"""The frame of all quality metrics: what they are given, what they return, where they are known.
+
+A quality metric is a pure function of one image. Whoever needs another one decorates a function;
+scoring, caching, thresholds, reasons and figures come with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from faceattr._validation import check_choice, check_integer
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.images import UInt8Image
+from faceattr.registry import Registry
+
+__all__ = [
+    "QUALITY_METRICS",
+    "Complaint",
+    "NoScore",
+    "QualityFunction",
+    "QualityMetric",
+    "Worse",
+    "quality_metric",
+    "worst_ends",
+]
+
+Worse: TypeAlias = Literal["high", "low", "both"]
+"""The end of a metric at which images are worse; "both" where the middle is best."""
+
+QualityFunction: TypeAlias = Callable[[UInt8Image], float]
+"""An image, uint8 (H, W, 3) RGB, to a number or a `NoScore`."""
+
+
+class NoScore(float):
+    """NaN with a reason: what a metric returns for an image that it is not defined for.
+
+    Parameters
+    ----------
+    reason : str
+        Why, in a few words: ``"smaller than 16 pixels"``.
+
+    Examples
+    --------
+    >>> from faceattr.quality import NoScore
+    >>> score = NoScore("a flat image")
+    >>> score != score, score.reason
+    (True, 'a flat image')
+    """
+
+    reason: str
+
+    def __new__(cls, reason: str) -> NoScore:
+        """Make NaN and keep the reason with it."""
+        made = super().__new__(cls, math.nan)
+        made.reason = reason
+        return made
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # of float: its number
+        return (self.reason,)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What to say of an image on one side of a metric's limits.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong with the image: ``"too dark"``.
+    advice : str
+        What the person in front of the camera can do: ``"turn towards the light"``.
+    """
+
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True, eq=False)
+class QualityMetric:
+    """A registered metric.
+
+    Attributes
+    ----------
+    name : str
+        Its name in tables.
+    label : str
+        Its name for people.
+    unit : str
+        Of its values; "" for a plain number.
+    low, high : float
+        Smallest and largest possible value; infinite where there is no bound.
+    worse : {"high", "low", "both"} or None
+        The end at which images are worse; None for a property that is neither good nor bad.
+    version : int
+        Raised whenever the same pixels would give another number; kept scores are keyed by it.
+    source : str
+        The paper, or what else defines it.
+    too_low, too_high : Complaint or None
+        What to say where a threshold is crossed.
+    function : callable
+        The function itself.
+    """
+
+    name: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    worse: Worse | None
+    version: int
+    source: str
+    too_low: Complaint | None
+    too_high: Complaint | None
+    function: QualityFunction
+
+    def __call__(self, image: UInt8Image) -> float:
+        """Score one image, uint8 (H, W, 3)."""
+        return self.function(image)
+
+
+QUALITY_METRICS: Registry[QualityMetric] = Registry("quality metric")
+
+
+def quality_metric(
+    name: str,
+    *,
+    label: str = "",
+    unit: str = "",
+    range: tuple[float | None, float | None] = (None, None),  # noqa: A002  # the field's own word
+    worse: Worse | None = None,
+    version: int = 1,
+    source: str = "",
+    complaints: tuple[Complaint | None, Complaint | None] = (None, None),
+) -> Callable[[QualityFunction], QualityFunction]:
+    """Register a quality metric.
+
+    The function is given an image, uint8 ``(H, W, 3)`` RGB of its own size, that it must not
+    change, and returns a number, or a `NoScore` with a reason where it is not defined. It must be
+    pure: the same pixels give the same number in any order, thread and process.
+
+    Parameters
+    ----------
+    name : str
+        Its column in quality tables.
+    label, unit : str
+        For people; the label is `name` without underscores by default.
+    range : tuple of float or None
+        Smallest and largest possible value, None where there is no bound.
+    worse : {"high", "low", "both"}, optional
+        The end at which images are worse; None for a property that is neither good nor bad.
+    version : int, default 1
+        To be raised whenever the same pixels would give another number: kept scores of another
+        version are not used.
+    source : str
+        The paper, or what else defines it.
+    complaints : pair of Complaint or None
+        What to say of an image below its limit, and of one above it; without, the reason is
+        "<label> too low" or "too high", and there is no advice.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is taken or reserved, the range is empty or `worse` is none of the choices.
+
+    Examples
+    --------
+    >>> from faceattr.quality import quality_metric
+    >>> @quality_metric("redness", range=(0, 255))
+    ... def redness(image):
+    ...     return float(image[:, :, 0].mean())
+    """
+    _check_name(name)
+    low = -math.inf if range[0] is None else float(range[0])
+    high = math.inf if range[1] is None else float(range[1])
+    if not low < high:
+        raise InvalidArgumentError(
+            "an empty range",
+            argument="range",
+            expected="(low, high) with low < high",
+            found=repr(range),
+        )
+    if worse is not None:
+        check_choice(worse, "worse", ("high", "low", "both"))
+    check_integer(version, "version", low=1)
+
+    def register(function: QualityFunction) -> QualityFunction:
+        metric = QualityMetric(
+            name,
+            label or name.replace("_", " "),
+            unit,
+            low,
+            high,
+            worse,
+            version,
+            source,
+            *complaints,
+            function,
+        )
+        QUALITY_METRICS.register(name, metric)
+        return function
+
+    return register
+
+
+def worst_ends() -> dict[str, Worse]:
+    """Return, for every registered metric that has one, the end at which images are worse.
+
+    It is what `faceattr.evaluation.risk_coverage` takes as ``worst``.
+
+    Returns
+    -------
+    dict of str to {"high", "low", "both"}
+
+    Examples
+    --------
+    >>> from faceattr.quality import worst_ends
+    >>> worst_ends()["brisque"], worst_ends()["luminance"]
+    ('high', 'both')
+    """
+    metrics = (QUALITY_METRICS.get(name, argument="metric") for name in QUALITY_METRICS)
+    return {metric.name: metric.worse for metric in metrics if metric.worse is not None}
+
+
+_RESERVED = ("sample_id", "path", "error", "notes", "reasons")
+
+
+def _check_name(name: str) -> None:
+    if name in _RESERVED or (name.startswith("is_") and name.endswith("_issue")):
+        raise InvalidArgumentError(
+            "a name that quality tables use themselves", argument="name", found=repr(name)
+        )
