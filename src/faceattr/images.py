@@ -13,6 +13,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,6 +46,9 @@ MAX_PIXELS = 100_000_000
 
 DECODE_VERSION = 1
 """Raised whenever the same file would give other pixels; caches are keyed by it."""
+
+KEY_BYTES = 16
+"""Length of the key of a file's content: 128 bits, so that no two files share one by chance."""
 
 _WHITE = 255
 
@@ -95,6 +99,11 @@ def read_bytes(path: str | Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageReadError(f"the file cannot be opened ({reason})", rows=[str(path)]) from error
+
+
+def key_of_bytes(data: bytes) -> bytes:
+    """Return 16 bytes that say what a file holds, whatever it is called."""
+    return blake2b(data, digest_size=KEY_BYTES).digest()
 
 
 def resize_image(image: UInt8Image, size: int) -> UInt8Image:

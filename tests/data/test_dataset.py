@@ -426,3 +426,35 @@ def huge_png(side: int) -> bytes:
 
 def test_repr_tells_sizes_and_tasks(ds: Dataset) -> None:
     assert repr(ds) == "Dataset(12 images, tasks=['age', 'gender'], 0 rejects)"
+
+
+def test_rejected_images_stand_in_rejects_with_their_reason() -> None:
+    faces = Dataset.synthetic(6, seed=1)
+    ids = faces.table["sample_id"].tolist()
+    kept = faces.reject({ids[4]: "too dark", ids[1]: "blurred"})
+    assert kept.table["sample_id"].tolist() == [ids[0], ids[2], ids[3], ids[5]]
+    assert kept.rejects["reason"].tolist() == ["too dark", "blurred"]
+    assert kept.rejects["path"].tolist() == [faces.table["path"][4], faces.table["path"][1]]
+    assert len(kept.reject({}).rejects) == 2
+    assert len(kept.reject(pd.Series({ids[0]: "cut off"})).rejects) == 3
+    assert len(faces) == 6
+    assert faces.rejects.empty
+
+
+@pytest.mark.parametrize(
+    ("reasons", "rows"), [({"nobody": "dark"}, ("nobody",)), ({"synthetic:0/0/96": ""}, None)]
+)
+def test_reject_wants_known_ids_and_a_reason(
+    reasons: dict[str, str], rows: tuple[str, ...] | None
+) -> None:
+    faces = Dataset.synthetic(2, size=96)
+    with pytest.raises(DataError) as caught:
+        faces.reject(reasons)
+    assert caught.value.rows == (rows or tuple(reasons))
+
+
+def test_content_key_is_of_what_an_image_holds() -> None:
+    faces = Dataset.synthetic(3)
+    assert len({faces.content_key(row) for row in range(3)}) == 3
+    with pytest.raises(IndexError):
+        faces.content_key(3)

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
+from faceattr._requests import StackedImages
 from faceattr.data import CachedImages, ImageCache
 from faceattr.exceptions import DataError, TableError
 from faceattr.models.heads import Head
 from faceattr.models.predict import predictions_table
-from faceattr.models.requests import StackedImages
 
 SIZE = 32
 AGE = RegressionTask("age", unit="years", bounds=(0, 116))

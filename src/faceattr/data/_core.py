@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ from faceattr._validation import check_no_text
 from faceattr.data._fingerprints import Prints, take_prints
 from faceattr.data.duplicates import find_duplicates
 from faceattr.data.index import check_index, check_rejects, empty_rejects
-from faceattr.data.reader import read_sample, try_reading
+from faceattr.data.reader import content_key, read_sample, try_reading
 from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.tasks import RegressionTask, Task, TaskSet
@@ -129,6 +129,23 @@ class IndexedImages:
         """
         return read_sample(str(self._table["path"].iloc[self._position(position)]))
 
+    def content_key(self, position: SupportsIndex) -> bytes:
+        """Tell what an image's file holds, without decoding it.
+
+        Returns
+        -------
+        bytes
+            16 bytes, equal for equal files, whatever they are called.
+
+        Raises
+        ------
+        ImageReadError
+            If the file cannot be opened.
+        IndexError
+            If there is no such position.
+        """
+        return content_key(str(self._table["path"].iloc[self._position(position)]))
+
     def select(self, mask_or_ids: Selection) -> Self:
         """Keep some of the images.
 
@@ -148,6 +165,49 @@ class IndexedImages:
             If the mask has another length, or an id is unknown or given twice.
         """
         return self._rows(_positions(mask_or_ids, self._table["sample_id"]))
+
+    def reject(self, reasons: Mapping[str, str]) -> Self:
+        """Leave some of the images out, and keep in mind which and why.
+
+        Parameters
+        ----------
+        reasons : mapping of str to str
+            Why, by id; a series with ids as its index is one.
+
+        Returns
+        -------
+        Dataset
+            The other images; its `rejects` are those of this data set and a row more for each
+            image left out, so that nothing is lost count of.
+
+        Raises
+        ------
+        DataError
+            If an id is unknown or given twice, or a reason is no text.
+
+        Examples
+        --------
+        >>> from faceattr import Dataset
+        >>> faces = Dataset.synthetic(3)
+        >>> kept = faces.reject({faces.table["sample_id"][0]: "too dark"})
+        >>> len(kept), list(kept.rejects["reason"])
+        (2, ['too dark'])
+        """
+        given = (
+            reasons if isinstance(reasons, pd.Series) else pd.Series(dict(reasons), dtype=object)
+        )
+        rows = _positions(pd.Series(given.index, dtype=object), self._table["sample_id"])
+        texts = given.tolist()
+        wrong = [str(key) for key, text in given.items() if not isinstance(text, str) or not text]
+        if wrong:
+            raise DataError("no reason", argument="reasons", rows=wrong, expected="text")
+        left = np.ones(len(self), dtype=np.bool_)
+        left[rows] = False
+        kept = self._rows(left)
+        paths = self._table["path"].iloc[rows].tolist()
+        refused = pd.DataFrame({"path": paths, "reason": texts}, dtype="str")
+        kept._rejects = pd.concat([self._rejects, refused], ignore_index=True)
+        return kept
 
     def duplicates(self) -> pd.DataFrame:
         """Find images that show the same photograph.

@@ -14,16 +14,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from faceattr._threads import map_threads
 from faceattr.data.reader import (
-    KEY_BYTES,
     content_key,
     is_drawing,
-    key_of_bytes,
-    map_threads,
     read_sample,
 )
 from faceattr.exceptions import ImageReadError
-from faceattr.images import UInt8Image, read_bytes, read_image
+from faceattr.images import KEY_BYTES, UInt8Image, key_of_bytes, read_bytes, read_image
 
 __all__ = [
     "DETAIL_LENGTH",

@@ -8,9 +8,7 @@ larger than the memory can be used and several processes share one copy.
 from __future__ import annotations
 
 import operator
-import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -21,11 +19,20 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
+from faceattr._folders import cache_folder
+from faceattr._threads import map_threads
 from faceattr._validation import check_integer, check_output_folder
 from faceattr.data._packs import Pack, PackWriter, load_packs, pack_files, remove_leftovers
-from faceattr.data.reader import content_key, is_drawing, key_of_bytes, map_threads, read_sample
+from faceattr.data.reader import content_key, is_drawing, read_sample
 from faceattr.exceptions import DataError, ImageReadError, OutputError
-from faceattr.images import DECODE_VERSION, UInt8Image, read_bytes, read_image, resize_image
+from faceattr.images import (
+    DECODE_VERSION,
+    UInt8Image,
+    key_of_bytes,
+    read_bytes,
+    read_image,
+    resize_image,
+)
 
 if TYPE_CHECKING:
     from faceattr.data.dataset import Dataset
@@ -139,7 +146,7 @@ class ImageCache:
     @property
     def folder(self) -> Path:
         """Where the cache lies; the images are in its sub-folder ``images``."""
-        return _default_folder() if self._folder is None else Path(self._folder)
+        return cache_folder() if self._folder is None else Path(self._folder)
 
     def open(self, dataset: Dataset, size: int, *, progress: bool = False) -> CachedImages:
         """Bring a data set's images into the cache, as far as they are not there, and open it.
@@ -317,16 +324,3 @@ def _file_size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _default_folder() -> Path:
-    chosen = os.environ.get("FACEATTR_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "faceattr"

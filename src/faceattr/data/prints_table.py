@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
+from faceattr._threads import map_threads
 from faceattr.data._fingerprints import HASH_BYTES, Prints, take_prints
 from faceattr.data.duplicates import find_duplicates
-from faceattr.data.reader import KEY_BYTES, map_threads
 from faceattr.exceptions import DataError, TableError
+from faceattr.images import KEY_BYTES
 
 __all__ = ["duplicates_of_files", "duplicates_of_prints", "prints_of_files"]
 

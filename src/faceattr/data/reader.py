@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
+from faceattr._threads import map_threads
 from faceattr.exceptions import ImageReadError, InvalidArgumentError
-from faceattr.images import UInt8Image, read_bytes, read_image
+from faceattr.images import KEY_BYTES, UInt8Image, key_of_bytes, read_bytes, read_image
 
 __all__ = ["content_key", "drawing_path", "is_drawing", "read_sample"]
 
-KEY_BYTES = 16
-"""Length of `content_key`: 128 bits, so that two files never share one by chance."""
-
 _DRAWING = re.compile(r"synthetic:(\d+)/(\d+)/(\d+)", re.ASCII)
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def drawing_path(seed: int, index: int, size: int) -> str:
@@ -84,11 +75,6 @@ def content_key(path: str) -> bytes:
     return key_of_bytes(read_bytes(path))
 
 
-def key_of_bytes(data: bytes) -> bytes:
-    """Return the `content_key` of a file with these bytes."""
-    return blake2b(data, digest_size=KEY_BYTES).digest()
-
-
 @functools.cache
 def _drawing_code() -> bytes:
     # A drawing is what the code draws, so a change of the code is a change of the content.
@@ -138,23 +124,3 @@ def _reason_unreadable(path: str) -> str | None:
     except ImageReadError as error:
         return error.problem
     return None
-
-
-def map_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield ``function(item)`` in order, computed by as many threads as there are cores.
-
-    Only a few results a thread wait at any time, so memory does not grow with the items.
-    """
-    workers = min(16, os.cpu_count() or 1)
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= 8 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -49,7 +49,7 @@ class Listing:
 
 
 class ListedImages:
-    """Files as `Model.predict` takes a data set: a table, and a way to read a row."""
+    """Files as prediction and scoring take a data set: a table, and a way to read a row."""
 
     def __init__(self, listing: Listing) -> None:
         import pandas as pd
@@ -68,6 +68,12 @@ class ListedImages:
         from faceattr.images import read_image
 
         return read_image(self._paths[position])
+
+    def content_key(self, position: int) -> bytes:
+        """Tell what the file of a row holds."""
+        from faceattr.images import key_of_bytes, read_bytes
+
+        return key_of_bytes(read_bytes(self._paths[position]))
 
 
 def check_part(shard: Shard | str | None, target: Path | None) -> Part | None:

@@ -18,7 +18,7 @@ from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 if TYPE_CHECKING:
     import pandas as pd
 
-    from faceattr.models.requests import PredictInput
+    from faceattr._requests import ImagesInput
 
 __all__ = ["Model"]
 
@@ -183,7 +183,7 @@ class Model(nn.Module):
         return self
 
     def predict(
-        self, inputs: PredictInput, *, batch_size: int = 64, progress: bool = False
+        self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
     ) -> pd.DataFrame:
         """Predict images, in true batches.
 

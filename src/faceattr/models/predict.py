@@ -14,16 +14,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from faceattr._memory import keep_freed_memory
+from faceattr._requests import ImagesInput, Known, gather_requests, text_array
 from faceattr._validation import check_integer
 from faceattr.exceptions import TableError
 from faceattr.images import UInt8Image
-from faceattr.models.requests import (
-    Known,
-    PredictInput,
-    gather_requests,
-    read_batches,
-    text_array,
-)
+from faceattr.models.reading import read_batches
 
 if TYPE_CHECKING:
     from faceattr.models.model import Model
@@ -44,7 +39,7 @@ _MOST_BLOCKS = 50
 
 def predict(
     model: Model,
-    inputs: PredictInput,
+    inputs: ImagesInput,
     *,
     batch_size: int = DEFAULT_BATCH_SIZE,
     progress: bool = False,

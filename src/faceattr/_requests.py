@@ -1,0 +1,196 @@
+"""From whatever a user hands over to a list of images that can be read one by one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.images import (
+    ImageSource,
+    UInt8Image,
+    image_names,
+    key_of_bytes,
+    read_bytes,
+    read_image,
+)
+
+__all__ = [
+    "ImageTable",
+    "ImagesInput",
+    "KeyedImages",
+    "Requests",
+    "StackedImages",
+    "gather_requests",
+    "text_array",
+]
+
+
+@runtime_checkable
+class ImageTable(Protocol):
+    """A data set as prediction and scoring see it: an index table and a way to read its images."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The index table, a row an image."""
+        ...
+
+    def read(self, position: int) -> UInt8Image:
+        """Return the image of a row, uint8 (H, W, 3)."""
+        ...
+
+
+@runtime_checkable
+class KeyedImages(ImageTable, Protocol):
+    """A data set that can tell what its images hold without decoding them."""
+
+    def content_key(self, position: int) -> bytes:
+        """Return 16 bytes that are equal for equal content."""
+        ...
+
+
+@runtime_checkable
+class StackedImages(ImageTable, Protocol):
+    """A data set whose images are decoded and square already, as in the image cache."""
+
+    @property
+    def size(self) -> int:
+        """Side length in pixels."""
+        ...
+
+    def take(self, positions: Sequence[int]) -> UInt8Image:
+        """Return the images of some rows, uint8 (n, size, size, 3)."""
+        ...
+
+
+ImagesInput: TypeAlias = ImageTable | ImageSource | Sequence[ImageSource] | pd.Series | pd.Index
+
+
+Known: TypeAlias = pd.DataFrame | dict[str, pd.api.extensions.ExtensionArray]
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Images asked for, in order.
+
+    Attributes
+    ----------
+    known : pandas.DataFrame, or dict of str to array
+        ``sample_id``, ``path`` and what is known of each image, a row a request: a data set's
+        table, or columns that were made for these requests alone.
+    count : int
+        Their number.
+    read : callable
+        Returns the image at a position, or raises ImageReadError.
+    key : callable, optional
+        Returns 16 bytes that say what the image at a position holds, without decoding it, or
+        raises ImageReadError; None for an image that is no file. Without it, no image has a key.
+    stacked : StackedImages, optional
+        Where all images are decoded already.
+    """
+
+    known: Known
+    count: int
+    read: Callable[[int], UInt8Image]
+    key: Callable[[int], bytes | None] | None = None
+    stacked: StackedImages | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def gather_requests(inputs: ImagesInput) -> Requests:
+    """List the images that `inputs` asks for.
+
+    Of a folder ids are names relative to it, of paths the paths as given, of data sets their own;
+    arrays, PIL images and bytes are called ``item-000000`` and up, by position.
+
+    Raises
+    ------
+    InvalidTypeError
+        If something is no image, path or data set.
+    InvalidArgumentError
+        If a folder holds no image file.
+    """
+    if isinstance(inputs, str | Path) and Path(inputs).is_dir():
+        return _from_folder(Path(inputs))
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST":
+        # Arrays of a wrong kind are a mistake in the call, so they fail at once.
+        return _from_items(
+            [read_image(image) for image in (inputs if inputs.ndim == 4 else [inputs])]
+        )
+    if isinstance(inputs, str | Path | bytes | bytearray | Image.Image):
+        return _from_items([inputs])
+    if isinstance(inputs, list | tuple | pd.Series | pd.Index | np.ndarray):
+        return _from_items(inputs if isinstance(inputs, list | tuple) else list(inputs))
+    if isinstance(inputs, ImageTable):
+        stacked = inputs if isinstance(inputs, StackedImages) else None
+        key = inputs.content_key if isinstance(inputs, KeyedImages) else None
+        return Requests(inputs.table, len(inputs.table), inputs.read, key, stacked)
+    raise InvalidTypeError(
+        "not images",
+        argument="inputs",
+        expected="a path, folder, array, PIL image, bytes, Dataset, CachedImages, or a list",
+        found=type(inputs).__name__,
+    )
+
+
+def _from_folder(folder: Path) -> Requests:
+    names = image_names(folder)
+    if not names:
+        raise InvalidArgumentError(
+            "the folder holds no image", argument="inputs", found=str(folder)
+        )
+    start = str(folder / "_")[:-1]
+    paths = text_array([start + name.replace("/", os.sep) for name in names])
+    known = {"sample_id": text_array(names), "path": paths}
+    return Requests(
+        known,
+        len(names),
+        read=lambda position: read_image(str(paths[position])),
+        key=lambda position: key_of_bytes(read_bytes(str(paths[position]))),
+    )
+
+
+def _from_items(items: Sequence[ImageSource]) -> Requests:
+    allowed = str | Path | bytes | bytearray | memoryview | np.ndarray | Image.Image
+    wrong = next((row for row, item in enumerate(items) if not isinstance(item, allowed)), None)
+    if wrong is not None:
+        raise InvalidTypeError(
+            "not an image",
+            argument=f"inputs[{wrong}]",
+            expected="a path, array, PIL image or bytes",
+            found=type(items[wrong]).__name__,
+        )
+    names = np.empty(len(items), dtype=object)
+    paths = np.empty(len(items), dtype=object)
+    for row, item in enumerate(items):
+        path = str(item) if isinstance(item, str | Path) else ""
+        names[row] = path if isinstance(item, str | Path) else f"item-{row:06d}"
+        paths[row] = path
+    known = {"sample_id": text_array(names), "path": text_array(paths)}
+    return Requests(
+        known,
+        len(items),
+        read=lambda position: read_image(items[position]),
+        key=lambda position: _key_of_item(items[position]),
+    )
+
+
+def _key_of_item(item: ImageSource) -> bytes | None:
+    if isinstance(item, str | Path):
+        return key_of_bytes(read_bytes(item))
+    return key_of_bytes(bytes(item)) if isinstance(item, bytes | bytearray | memoryview) else None
+
+
+def text_array(values: Sequence[str] | npt.NDArray[Any]) -> pd.api.extensions.ExtensionArray:
+    """Return text as a column of the table's type "str"."""
+    return pd.array(values, dtype=pd.StringDtype(na_value=np.nan))
