@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faceattr.quality.defaults import DEFAULT_METRICS
 from faceattr.quality.metric import (
     QUALITY_METRICS,
     Complaint,
@@ -10,12 +11,19 @@ from faceattr.quality.metric import (
     quality_metric,
     worst_ends,
 )
+from faceattr.quality.presets import PRESETS
+from faceattr.quality.skin import ITA_BANDS, ita_band, skin_mask
 
 __all__ = [
+    "DEFAULT_METRICS",
+    "ITA_BANDS",
+    "PRESETS",
     "QUALITY_METRICS",
     "Complaint",
     "NoScore",
     "QualityMetric",
+    "ita_band",
     "quality_metric",
+    "skin_mask",
     "worst_ends",
 ]
