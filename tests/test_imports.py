@@ -35,6 +35,7 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
         "faceattr.data",
         "faceattr.evaluation",
         "faceattr.images",
+        "faceattr.quality",
         "faceattr.report",
         "faceattr.tables",
         "faceattr.tasks",

@@ -26,7 +26,7 @@ __all__ = ["ITA_BANDS", "ita", "ita_band", "skin_mask"]
 ITA_BANDS = ("dark", "brown", "tan", "intermediate", "light", "very light")
 """Bands of the individual typology angle, from low to high."""
 
-_EDGES = (-np.inf, -30.0, 10.0, 28.0, 41.0, 55.0, np.inf)
+_EDGES = (-30.0, 10.0, 28.0, 41.0, 55.0)
 
 _SMALLEST = 16
 _FEWEST = 0.04  # of all pixels
@@ -89,10 +89,10 @@ def ita_band(values: Sequence[float] | npt.NDArray[np.floating] | pd.Series) -> 
     ['very light', 'intermediate', 'dark']
     """
     angles = np.asarray(values, dtype=np.float64)
-    codes = np.digitize(angles, _EDGES[1:-1], right=True)
-    return pd.Categorical.from_codes(
-        np.where(np.isnan(angles), -1, codes), categories=list(ITA_BANDS), ordered=True
-    )
+    codes = np.digitize(angles, _EDGES, right=True)
+    names = np.append(np.array(ITA_BANDS, dtype=object), np.nan)
+    named = names[np.where(np.isnan(angles), len(ITA_BANDS), codes)]
+    return pd.Categorical(named.tolist(), categories=list(ITA_BANDS), ordered=True)
 
 
 def skin_mask(image: UInt8Image) -> npt.NDArray[np.bool_]:
