@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from faceattr.data.synthetic import attributes, draw
+from faceattr.exceptions import InvalidTypeError
 from faceattr.images import UInt8Image, read_image
 from faceattr.quality import ITA_BANDS, NoScore, ita_band, skin_mask
 from faceattr.quality.skin import ita
@@ -104,6 +105,15 @@ class TestBands:
         assert tuple(bands.categories) == ITA_BANDS
         assert bands.min() == "dark"
         assert bands.max() == "very light"
+
+    def test_nullable_numbers(self) -> None:
+        bands = ita_band(pd.Series([None, 50.0], dtype="Float64"))
+        assert list(bands.codes) == [-1, ITA_BANDS.index("light")]
+
+    @pytest.mark.parametrize("values", [["tan"], "55 degrees", np.zeros((2, 2))])
+    def test_what_is_no_angle(self, values: object) -> None:
+        with pytest.raises(InvalidTypeError, match="not angles"):
+            ita_band(values)
 
     def test_of_nothing(self) -> None:
         assert list(ita_band([]).categories) == list(ITA_BANDS)
