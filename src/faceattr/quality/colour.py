@@ -17,7 +17,7 @@ from faceattr.quality.views import shared_view
 __all__ = ["grayscale", "is_monochrome", "unique_colours"]
 
 _NEUTRAL = 128
-_SPREAD = 2.5
+_SPREAD = 3.1
 """Standard deviation of chroma, 0-255, that scans and JPEG give to a picture without colour."""
 
 _COLOURFUL = 12.0
