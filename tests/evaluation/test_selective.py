@@ -255,6 +255,12 @@ class TestValues:
         kept = frame[frame["by"] == "random"].set_index("coverage")["n"]
         assert kept.to_dict() == {1.0: 7, 0.5: 4, 3 / 7: 3, 0.01: 1}
 
+    def test_rounding_keeps_no_image_more(self) -> None:
+        assert 0.55 * 100 > 55
+        table, scores = table_of([1.0] * 100), quality_of(q=range(100))
+        frame = risk_coverage(table, scores, coverages=[0.55], n_boot=0).to_frame()
+        assert set(frame["n"]) == {100, 55}
+
     @given(
         st.lists(
             st.tuples(st.integers(-9, 9), st.sampled_from([0.0, 1.0, 2.0, 3.0, math.nan])),
@@ -324,7 +330,8 @@ class TestIntervals:
     def test_they_cover_a_known_truth(self) -> None:
         """Errors are exponential with mean 1 + q: keeping c leaves 1 + c/2, of 1.5 unfiltered."""
         rng = np.random.default_rng(0)
-        hits = {"value": [], "difference": [], "area": [], "chance": []}  # type: dict[str, list[bool]]
+        names = ("value", "difference", "area", "chance")
+        hits: dict[str, list[bool]] = {name: [] for name in names}
         for _ in range(120):
             q = rng.random(200)
             table = table_of(rng.exponential(1 + q).tolist())

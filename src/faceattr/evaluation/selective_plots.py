@@ -26,15 +26,16 @@ def plot_curves(result: RiskCoverage, task: str) -> Figure:
     frame = result.frame[result.frame["task"] == task]
     metrics = list(result.scores.columns)
     columns = min(_COLUMNS, len(metrics))
-    width, height = (3.4, 2.7) if columns > 1 else (5.0, 4.0)
-    figure, panels = new_figure(-(-len(metrics) // columns), columns, width=width, height=height)
+    rows = -(-len(metrics) // columns)
+    width = 3.4 if columns > 1 else 5.0
+    figure, panels = new_figure(rows, columns, width=width, height=2.6 + 1.2 / rows)
     flat = [ax for row in panels for ax in row]
     unfiltered, n = float(result.unfiltered(task)["value"]), int(result.unfiltered(task)["n"])
     ideal = frame[frame["by"] == IDEAL]
     limits = _limits(frame[frame["worst"] != ""], unfiltered)
     for ax, name in zip(flat, metrics, strict=False):
-        rows = frame[frame["by"] == name]
-        plot_risk_coverage(ax, rows, unfiltered=unfiltered, ideal=ideal, name=name)
+        lines = frame[frame["by"] == name]
+        plot_risk_coverage(ax, lines, unfiltered=unfiltered, ideal=ideal, name=name)
         ax.set_ylim(*limits)
     for ax in flat[len(metrics) :]:
         ax.remove()

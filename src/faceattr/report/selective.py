@@ -17,7 +17,7 @@ __all__ = ["plot_risk_coverage", "share_legend"]
 
 _NAMES = {"high": "highest first", "low": "lowest first", "both": "both ends alike"}
 _BAND = ["difference_low", "difference_high"]
-_CHARACTERS_AN_INCH = 10
+_CHARACTERS_AN_INCH = 11
 _COLOURS = {"high": COLOURS[0], "low": COLOURS[1], "both": COLOURS[2]}
 
 
