@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faceattr.quality.brisque import BrisqueWeights, brisque, brisque_features, brisque_scores
 from faceattr.quality.metric import (
     QUALITY_METRICS,
     Complaint,
@@ -13,9 +14,13 @@ from faceattr.quality.metric import (
 
 __all__ = [
     "QUALITY_METRICS",
+    "BrisqueWeights",
     "Complaint",
     "NoScore",
     "QualityMetric",
+    "brisque",
+    "brisque_features",
+    "brisque_scores",
     "quality_metric",
     "worst_ends",
 ]
