@@ -168,7 +168,9 @@ def gather_requests(inputs: ImagesInput) -> Requests:
 def _from_table(images: ImageTable) -> Requests:
     table = images.table
     if isinstance(images, FileImages):
-        return Requests(table, len(table), table["path"].tolist().__getitem__, images.reader)
+        return Requests(
+            table, len(table), np.asarray(table["path"], dtype=object).__getitem__, images.reader
+        )
     stacked = images if isinstance(images, StackedImages) else None
     reader = SourceReader(images.read, lambda _: None, portable=False)
     return Requests(table, len(table), int, reader, stacked)
