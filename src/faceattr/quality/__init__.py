@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faceattr.quality.defaults import DEFAULT_METRICS
+from faceattr.quality.filter import QualityFilter
 from faceattr.quality.metric import (
     QUALITY_METRICS,
     Complaint,
@@ -10,12 +12,20 @@ from faceattr.quality.metric import (
     quality_metric,
     worst_ends,
 )
+from faceattr.quality.presets import PRESETS
+from faceattr.quality.store import QualityCache
+from faceattr.quality.verdict import Verdict
 
 __all__ = [
+    "DEFAULT_METRICS",
+    "PRESETS",
     "QUALITY_METRICS",
     "Complaint",
     "NoScore",
+    "QualityCache",
+    "QualityFilter",
     "QualityMetric",
+    "Verdict",
     "quality_metric",
     "worst_ends",
 ]

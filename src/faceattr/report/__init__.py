@@ -13,6 +13,7 @@ from faceattr.report.panels import (
     plot_residuals,
     plot_true_and_predicted,
 )
+from faceattr.report.scores import plot_scores, plot_strip
 from faceattr.report.style import new_figure
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "plot_losses",
     "plot_metric_by_bin",
     "plot_residuals",
+    "plot_scores",
+    "plot_strip",
     "plot_true_and_predicted",
 ]

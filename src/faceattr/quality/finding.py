@@ -1,0 +1,96 @@
+"""From names to metrics, and what kept scores of a metric are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from hashlib import blake2b
+from types import CodeType
+from typing import Any
+
+from faceattr._validation import check_no_text, check_unique
+from faceattr.exceptions import InvalidTypeError
+from faceattr.images import DECODE_VERSION
+from faceattr.quality.metric import QUALITY_METRICS, QualityMetric
+
+__all__ = ["BRISQUE", "WEIGHTS", "find_metric", "find_metrics", "is_metric", "metric_tag"]
+
+BRISQUE = "brisque"
+WEIGHTS = ("bundled", "live")
+_PIQ = "piq."
+
+
+def is_metric(name: str) -> bool:
+    """Tell whether scores can have this name."""
+    return name in QUALITY_METRICS or name.startswith(_PIQ)
+
+
+def find_metric(name: str, argument: str, weights: str = WEIGHTS[0]) -> QualityMetric:
+    """Return a metric by its name; BRISQUE with the weights that are wanted."""
+    if isinstance(name, str) and name.startswith(_PIQ) and name not in QUALITY_METRICS:
+        from faceattr.quality.piq_adaptor import piq_metric  # late: piq loads torch
+
+        return piq_metric(name.removeprefix(_PIQ))
+    metric = QUALITY_METRICS.get(name, argument=argument)
+    if name == BRISQUE and weights != WEIGHTS[0]:
+        function: Callable[..., float] = metric.function
+        return replace(metric, function=partial(function, weights=weights))
+    return metric
+
+
+def find_metrics(names: Iterable[str], weights: str) -> list[QualityMetric]:
+    """Return the metrics that are asked for, in order; each may be asked for once."""
+    check_no_text(names, "metrics", "a sequence of names")
+    if not isinstance(names, Iterable):
+        raise InvalidTypeError(
+            "not names",
+            argument="metrics",
+            expected="a sequence of names of metrics",
+            found=repr(names),
+        )
+    wanted = list(names)
+    metrics = [find_metric(name, "metrics", weights) for name in wanted]
+    check_unique(wanted, "metrics")
+    return metrics
+
+
+def metric_tag(metric: QualityMetric, weights: str) -> str:
+    """Return what scores of a metric are kept by: they hold as long as it stays the same.
+
+    Beside its version it is the function's own code, so that a function edited in a notebook is not
+    answered with the scores of its former self. Code that the function calls is not part of it.
+    """
+    variant = weights if metric.name == BRISQUE else ""
+    code = _code_digest(metric.function)
+    return f"{metric.name}/{metric.version}/{variant}/decode {DECODE_VERSION}/{code}"
+
+
+def _code_digest(function: Callable[..., Any]) -> str:
+    digest = blake2b(digest_size=8)
+    seen: Any = function
+    while seen is not None:
+        if isinstance(seen, partial):
+            digest.update(repr(sorted(seen.keywords.items())).encode())
+        code = getattr(seen, "__code__", None)
+        if isinstance(code, CodeType):
+            _add_code(digest, code)
+            digest.update(repr((seen.__defaults__, seen.__kwdefaults__)).encode())
+        seen = seen.func if isinstance(seen, partial) else getattr(seen, "__wrapped__", None)
+    return digest.hexdigest()
+
+
+def _add_code(digest: Any, code: CodeType) -> None:
+    digest.update(code.co_code)
+    digest.update(repr(code.co_names).encode())
+    _add_constants(digest, code.co_consts)
+
+
+def _add_constants(digest: Any, constants: Sequence[object]) -> None:
+    for constant in constants:
+        if isinstance(constant, CodeType):
+            _add_code(digest, constant)
+        elif isinstance(constant, frozenset):  # whose order changes from process to process
+            digest.update(repr(sorted(map(repr, constant))).encode())
+        else:
+            digest.update(repr(constant).encode())
