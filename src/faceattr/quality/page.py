@@ -23,6 +23,7 @@ from faceattr.report.html import (
     check_page_path,
     html_cards,
     html_figure,
+    html_figures,
     html_image,
     html_page,
     html_section,
@@ -58,14 +59,21 @@ def write_page(
     table = summary_table(quality, limits)
     if len(table):
         parts.append(html_section("Scores", html_table(table), _explained(limits)))
-        figure = plot_quality(quality, limits, None)
-        parts.append(html_section("Spread", html_figure(figure, "histograms of all scores")))
+        parts.append(html_section("Spread", _spread(quality, limits)))
     parts += [
         _worst_of(find_metric(name, "quality"), quality, limits, shown, worst)
         for name in metrics_of(quality)
     ]
     parts.append(_unreadable(quality))
     return write_html(html_page("Image quality", *(part for part in parts if part)), target)
+
+
+def _spread(quality: pd.DataFrame, limits: Mapping[str, Limits]) -> Markup:
+    """Draw a histogram a metric, each a figure of its own, for narrow screens."""
+    return html_figures(
+        html_figure(plot_quality(quality[["sample_id", name]], limits, None), f"scores: {name}")
+        for name in metrics_of(quality)
+    )
 
 
 def _explained(limits: Mapping[str, Limits]) -> str:
@@ -99,13 +107,13 @@ def _worst_of(
 
 def _card(
     quality: pd.DataFrame, row: int, metric: QualityMetric, value: float, shown: ShownImages
-) -> tuple[str, str, str]:
+) -> list[str]:
     name = str(quality["sample_id"].iloc[row])
     image = shown.read(row)
     picture: str = "cannot be read any more" if image is None else html_image(image, name)
     reasons = str(quality[REASONS].iloc[row]) if REASONS in quality.columns else ""
     unit = f" {metric.unit}" if metric.unit else ""
-    return picture, f"{number(value, 3)}{unit}", f"{name}: {reasons}" if reasons else name
+    return [picture, f"{number(value, 3)}{unit}", name, *reasons.split("; ")]
 
 
 def _unreadable(quality: pd.DataFrame) -> Markup | str:

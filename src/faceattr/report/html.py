@@ -10,7 +10,8 @@ import base64
 import io
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_page_path",
     "html_cards",
     "html_figure",
+    "html_figures",
     "html_image",
     "html_page",
     "html_section",
@@ -51,6 +53,8 @@ th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #8c8c8c; }
 .figure { max-width: 100%; height: auto; display: block; }
+.figures { display: grid; gap: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
 .cards { display: grid; gap: 1rem .75rem;
   grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 .cards figure { margin: 0; min-width: 0; }
@@ -110,6 +114,11 @@ def html_figure(figure: Figure, description: str, *, dpi: int = 110) -> Markup:
     return Markup(f'<img class="figure" src="{data}" alt="{_safe(description)}">\n')
 
 
+def html_figures(figures: Iterable[Markup]) -> Markup:
+    """Return what `html_figure` returned, as many side by side as fit."""
+    return Markup(f'<div class="figures">\n{"".join(figures)}</div>\n')
+
+
 def html_image(image: npt.NDArray[np.uint8], description: str, *, side: int = 224) -> Markup:
     """Return an image within the page, as a JPEG.
 
@@ -138,25 +147,28 @@ def html_image(image: npt.NDArray[np.uint8], description: str, *, side: int = 22
     return Markup(f'<img src="{source}" alt="{_safe(description)}" loading="lazy">')
 
 
-def html_cards(cards: Iterable[tuple[str, str, str]]) -> Markup:
+def html_cards(cards: Iterable[Sequence[str]]) -> Markup:
     """Return pictures with captions, as many side by side as fit.
 
     Parameters
     ----------
-    cards : iterable of (picture, heading, text)
+    cards : iterable of (picture, heading, line, ...)
         The picture is what `html_image` returned; any other text stands in its place.
 
     Returns
     -------
     Markup
     """
-    shown = [
-        f"<figure>{picture if isinstance(picture, Markup) else _blank(picture)}"
-        f'<figcaption><span class="value">{_safe(heading)}</span><br>{_safe(text)}</figcaption>'
-        "</figure>\n"
-        for picture, heading, text in cards
-    ]
-    return Markup(f'<div class="cards">\n{"".join(shown)}</div>\n')
+    return Markup(f'<div class="cards">\n{"".join(map(_card, cards))}</div>\n')
+
+
+def _card(card: Sequence[str]) -> str:
+    picture, heading, *lines = card
+    shown = (
+        picture if isinstance(picture, Markup) else f'<div class="blank">{escape(picture)}</div>'
+    )
+    caption = "<br>".join([f'<span class="value">{_safe(heading)}</span>', *map(_safe, lines)])
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>\n"
 
 
 def html_page(title: str, *parts: str) -> Markup:
@@ -200,7 +212,8 @@ def write_html(page: Markup, path: Path) -> Path:
             hint="give a file in a folder that you may write to",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # such as a folder that is none
+            temporary.unlink()
     return path
 
 
@@ -214,10 +227,6 @@ def _join(parts: Iterable[str]) -> str:
 
 def _cell(value: object) -> str:
     return "" if pd.isna(value) else _safe(str(value))  # type: ignore[call-overload]
-
-
-def _blank(text: str) -> str:
-    return f'<div class="blank">{escape(text)}</div>'
 
 
 def _data_uri(data: bytes, kind: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, styled, tidy
@@ -34,7 +36,8 @@ def plot_scores(
     ----------
     ax : matplotlib.axes.Axes
     values : array-like of float, shape (n,)
-        Missing and infinite ones are counted in the title, and not drawn.
+        Missing and infinite ones are counted in the title, and not drawn. Where the largest are
+        far above most others the scale is logarithmic.
     label, unit : str
         Of the score.
     limits : pair of float or None
@@ -48,15 +51,11 @@ def plot_scores(
     every = np.asarray(values, dtype=np.float64)
     known = every[np.isfinite(every)]
     low, high = limits
+    beyond = np.zeros(len(known), dtype=np.bool_)
+    beyond |= (known < low) if low is not None else False
+    beyond |= (known > high) if high is not None else False
     if len(known):
-        edges = _edges(known)
-        counts, _ = np.histogram(known, edges)
-        middle = (edges[:-1] + edges[1:]) / 2
-        beyond = np.zeros(len(middle), dtype=np.bool_)
-        beyond |= (middle < low) if low is not None else False
-        beyond |= (middle > high) if high is not None else False
-        colours = np.where(beyond, ACCENT, COLOURS[0])
-        ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colours.tolist())
+        _draw_bars(ax, known, beyond)
     else:
         ax.text(0.5, 0.5, "no scores", transform=ax.transAxes, ha="center", color=MUTED)
         ax.set(xticks=[], yticks=[])
@@ -69,6 +68,7 @@ def plot_scores(
     ax.set_title(f"{label} (n = {len(known):,}{missing})")
     words = _beyond_in_words(known, low, high)
     if words:
+        ax.set_ylim(top=ax.get_ylim()[1] * 1.25)
         ax.text(
             1.0, 1.0, words, transform=ax.transAxes, ha="right", va="top", fontsize=8, color=INK,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
@@ -120,6 +120,20 @@ def plot_strip(
     return ax
 
 
+def _draw_bars(ax: Axes, known: npt.NDArray[np.float64], beyond: npt.NDArray[np.bool_]) -> None:
+    """Draw the counts, those beyond the limits on top of the others."""
+    edges = _edges(known)
+    within, _ = np.histogram(known[~beyond], edges)
+    others, _ = np.histogram(known[beyond], edges)
+    shape: dict[str, Any] = {"width": np.diff(edges), "align": "edge"}
+    ax.bar(edges[:-1], within, color=COLOURS[0], **shape)
+    ax.bar(edges[:-1], others, bottom=within, color=ACCENT, **shape)
+    if _skewed(known):
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _edges(known: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return edges of bins; whole numbers of a narrow range get a bin each."""
     low, high = float(known.min()), float(known.max())
@@ -128,7 +142,16 @@ def _edges(known: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if high - low < _MOST_BINS and np.array_equal(known, np.round(known)):
         return np.arange(low - 0.5, high + 1.0)
     count = int(np.clip(np.sqrt(len(known)), 8, _MOST_BINS))
+    if _skewed(known):
+        edges = np.geomspace(low, high, count + 1)
+        edges[[0, -1]] = low, high  # which rounding may have moved
+        return edges
     return np.linspace(low, high, count + 1)
+
+
+def _skewed(known: npt.NDArray[np.float64]) -> bool:
+    """Tell whether a few scores are so large that the others need a logarithmic scale."""
+    return bool(known.min() > 0 and known.max() > 20 * np.median(known))
 
 
 def _beyond_in_words(known: npt.NDArray[np.float64], low: float | None, high: float | None) -> str:
