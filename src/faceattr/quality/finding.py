@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
-from types import CodeType
+from types import CodeType, FunctionType, NoneType
 from typing import Any
 
 from faceattr._validation import check_no_text, check_unique
@@ -68,16 +68,34 @@ def metric_tag(metric: QualityMetric, weights: str) -> str:
 
 def _code_digest(function: Callable[..., Any]) -> str:
     digest = blake2b(digest_size=8)
-    seen: Any = function
-    while seen is not None:
-        if isinstance(seen, partial):
-            digest.update(repr(sorted(seen.keywords.items())).encode())
-        code = getattr(seen, "__code__", None)
-        if isinstance(code, CodeType):
-            _add_code(digest, code)
-            digest.update(repr((seen.__defaults__, seen.__kwdefaults__)).encode())
-        seen = seen.func if isinstance(seen, partial) else getattr(seen, "__wrapped__", None)
+    _add_function(digest, function)
     return digest.hexdigest()
+
+
+def _add_function(digest: Any, function: Any) -> None:
+    """Add the code of a function with its defaults and what it encloses, and of what it wraps."""
+    while function is not None:
+        if isinstance(function, partial):
+            digest.update(repr((function.args, sorted(function.keywords.items()))).encode())
+        plain = function if isinstance(function, FunctionType) else type(function).__call__
+        if isinstance(plain, FunctionType):
+            _add_code(digest, plain.__code__)
+            digest.update(repr((plain.__defaults__, plain.__kwdefaults__)).encode())
+            _add_enclosed(digest, plain)
+        inner = function.func if isinstance(function, partial) else None
+        function = inner or getattr(function, "__wrapped__", None)
+
+
+def _add_enclosed(digest: Any, function: FunctionType) -> None:
+    for cell in function.__closure__ or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        if isinstance(value, FunctionType):
+            _add_code(digest, value.__code__)
+        elif isinstance(value, int | float | str | bytes | NoneType):
+            digest.update(repr(value).encode())
 
 
 def _add_code(digest: Any, code: CodeType) -> None:

@@ -123,7 +123,7 @@ class _Scoring:
         self._requests = requests
         self._metrics = metrics
         self._store = store
-        self._ids = requests.known["sample_id"]
+        self._ids = np.asarray(requests.known["sample_id"], dtype=object)
         self._scores = np.full((len(metrics), len(requests)), np.nan)
         self._notes: dict[int, dict[int, str]] = {}
 
@@ -150,8 +150,9 @@ class _Scoring:
         columns = {
             metric.name: values for metric, values in zip(self._metrics, self._scores, strict=True)
         }
-        ids = text_array(np.asarray(self._ids, dtype=object))
-        return pd.DataFrame({"sample_id": ids, **columns, NOTES: text_array(notes)})
+        return pd.DataFrame(
+            {"sample_id": text_array(self._ids), **columns, NOTES: text_array(notes)}
+        )
 
     def _look_up(self, rows: range) -> list[_Task]:
         """Fill in what the store knows, and return what it does not."""

@@ -24,6 +24,7 @@ def summarise(quality: pd.DataFrame, limits: Mapping[str, Limits]) -> str:
         longest = max(len(name) for name in table["metric"])
         width = min(longest, _NAME)
         table["metric"] = [f"{_shorten(name):<{width}}" for name in table["metric"]]
+        table = table.rename(columns={"metric": f"{'metric':<{width}}"})
         text = table.to_string(index=False, line_width=_WIDTH) + "\n"
     else:
         text = ""
