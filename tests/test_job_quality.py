@@ -133,7 +133,7 @@ def test_the_table_goes_to_stdout_and_the_summary_to_stderr(run) -> None:
     assert code == 0
     assert out.splitlines()[0].split()[:3] == ["sample_id", "t_light", "t_spread"]
     assert len(out.splitlines()) == 9
-    assert "too dark (light" in out
+    assert "too dark (t_light" in out
     assert "8 images, 2 cannot be read; 4 flagged (50.0%), 4 kept" in err
     assert "2 of 8 images could not be read" in err
 

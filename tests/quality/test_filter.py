@@ -129,9 +129,9 @@ def test_flags_and_reasons(photos: Path) -> None:
     assert flagged["is_t_light_issue"].dtype == np.bool_
     by_id = flagged.set_index("sample_id")
     light = by_id.loc["0.png", "t_light"]
-    assert by_id.loc["0.png", "reasons"] == f"too dark (light {light:.3g}, at least 50)"
-    assert by_id.loc["5.png", "reasons"].startswith("too bright (light 2")
-    assert by_id.loc["3.png", "reasons"] == ("spread cannot be computed: a flat image, no detail")
+    assert by_id.loc["0.png", "reasons"] == f"too dark (t_light {light:.3g}, at least 50)"
+    assert by_id.loc["5.png", "reasons"].startswith("too bright (t_light 2")
+    assert by_id.loc["3.png", "reasons"] == ("t_spread cannot be computed: a flat image, no detail")
     assert by_id.loc["2a.png", "reasons"] == "cannot be read: the file is empty"
     assert by_id.loc[["1.png", "2.png", "4.png"], "reasons"].tolist() == ["", "", ""]
     assert by_id["is_t_light_issue"].tolist() == [
@@ -151,8 +151,8 @@ def test_several_reasons_stand_side_by_side() -> None:
     chosen = make({"t_light": (50, None), "t_spread": (4.5, None), "t_red": (None, 200)})
     table = make_table(t_light=[3.0], t_spread=[0.04], t_red=[211.0], notes=[""])
     assert chosen.flag(table)["reasons"][0] == (
-        "too dark (light 3, at least 50); spread too low (spread 0.04 levels, at least 4.5); "
-        "t red too high (t red 211, at most 200)"
+        "too dark (t_light 3, at least 50); spread too low (t_spread 0.04, at least 4.5); "
+        "t red too high (t_red 211, at most 200)"
     )
 
 
@@ -214,7 +214,7 @@ def test_what_has_no_score(missing: str, photos: Path) -> None:
 def test_scores_of_others_need_no_notes() -> None:
     chosen = make({"t_light": (50, None)})
     assert chosen.flag(make_table(t_light=[np.nan, 60]))["reasons"].tolist() == [
-        "light cannot be computed", ""
+        "t_light cannot be computed", ""
     ]  # fmt: skip
     noted = make_table(t_light=[60, 60], notes=[np.nan, None])
     assert chosen.flag(noted)["reasons"].tolist() == ["", ""]
@@ -437,13 +437,13 @@ def test_a_verdict() -> None:
     assert str(good) == f"accepted (t_light {light:.4g}, t_spread {spread:.4g})"
     bad = chosen.check(flat(3))
     assert bad.reasons == (
-        "too dark (light 3, at least 50)",
-        "spread cannot be computed: a flat image; no detail",
+        "too dark (t_light 3, at least 50)",
+        "t_spread cannot be computed: a flat image; no detail",
     )
     assert bad.advice == ("turn towards the light", "take another photo")
     assert str(bad) == (
-        "rejected: too dark (light 3, at least 50); spread cannot be computed: a flat image; no "
-        "detail - turn towards the light; take another photo"
+        "rejected: too dark (t_light 3, at least 50); t_spread cannot be computed: a flat image; "
+        "no detail - turn towards the light; take another photo"
     )
     assert np.isnan(bad.scores["t_spread"])
     assert make({"t_spread": (1, None)}, missing="keep").check(flat(3)).accepted
@@ -541,7 +541,7 @@ def test_the_figure_says_what_lies_beyond(photos: Path) -> None:
     chosen = make(LIMITS)
     table = chosen.score(photos)
     shown_text = figure_texts(chosen.plot(table))
-    for words in ("light (n = 6, 2 missing)", "1 (16.7%) below 50", "1 (16.7%) above 200"):
+    for words in ("t_light (n = 6, 2 missing)", "1 (16.7%) below 50", "1 (16.7%) above 200"):
         assert words in shown_text
     assert "best to worst" not in shown_text
     assert "below" not in figure_texts(make().plot(table))
@@ -597,7 +597,7 @@ def test_the_page(photos: Path, tmp_path: Path) -> None:
     assert not re.findall(r"""(?:src|href)=["'](?!data:)|https?://|url\(""", text)
     assert "holds pictures of the images, and with them faces" in text
     assert "8 images, 2 cannot be read; 5 flagged (62.5%), 3 kept." in text
-    assert "light: 2 of 2 beyond the limits, worst first" in text
+    assert "t_light: 2 of 2 beyond the limits, worst first" in text
     assert text.count("data:image/jpeg") == 2
     assert text.count("data:image/png") == 3
     assert "2 images cannot be read" in text
@@ -609,8 +609,8 @@ def test_the_page_shows_the_worst_first(photos: Path, tmp_path: Path) -> None:
     chosen = make({"t_light": (150, None)})
     table = chosen.score(photos)
     text = chosen.to_html(tmp_path / "p.html", photos, table, worst=2).read_text()
-    assert "light: 2 of 4 beyond the limits" in text
-    light = text[text.index("light: 2 of 4") :]
+    assert "t_light: 2 of 4 beyond the limits" in text
+    light = text[text.index("t_light: 2 of 4") :]
     assert [light.index(f'alt="{name}"') for name in ("0.png", "1.png")] == sorted(
         light.index(f'alt="{name}"') for name in ("0.png", "1.png")
     )
@@ -621,8 +621,9 @@ def test_a_page_without_thresholds_and_one_without_images(photos: Path, tmp_path
     table = make().score(photos)
     text = make().to_html(tmp_path / "p.html", photos, table, worst=3).read_text()
     assert "no thresholds" in text
-    assert "spread: the 3 worst" in text
-    assert "t red" not in re.sub(r"<img[^>]*>", "", text).replace("t_red", "")
+    assert "t_spread: the 3 worst" in text
+    assert "t_red: " not in text  # of which neither end is worse
+    assert "spread, in levels." in text
     bare = make().to_html(tmp_path / "q.html", photos, table, worst=0).read_text()
     assert "data:image/jpeg" not in bare
     assert "faces" not in bare

@@ -111,9 +111,9 @@ def flag_table(quality: pd.DataFrame, limits: Mapping[str, Limits], missing: str
     return flagged
 
 
-def no_score_reason(label: str, reason: str) -> str:
+def no_score_reason(name: str, reason: str) -> str:
     """Say that a metric has no score."""
-    return f"{label} cannot be computed" + (f": {reason}" if reason else "")
+    return f"{name} cannot be computed" + (f": {reason}" if reason else "")
 
 
 def notes_of(table: pd.DataFrame) -> list[str]:
@@ -138,4 +138,4 @@ def _reason(name: str, value: float, limits: Limits, note: str) -> str:
     if said is not None:
         return said.reason
     own = [part for part in note.split("; ") if part.startswith(f"{name}: ")]
-    return no_score_reason(metric.label, own[0].removeprefix(f"{name}: ") if own else "")
+    return no_score_reason(name, own[0].removeprefix(f"{name}: ") if own else "")

@@ -98,11 +98,12 @@ def _worst_of(
     rows = worst_rows(metric, values, own, worst)
     cards = [_card(quality, row, metric, float(values[row]), shown) for row in rows]
     if own is None:
-        title = f"{metric.label}: the {len(cards)} worst"
+        title = f"{metric.name}: the {len(cards)} worst"
     else:
         beyond = len(worst_rows(metric, values, own, len(values)))
-        title = f"{metric.label}: {len(cards):,} of {beyond:,} beyond the limits, worst first"
-    return html_section(title, html_cards(cards) if cards else "None.")
+        title = f"{metric.name}: {len(cards):,} of {beyond:,} beyond the limits, worst first"
+    unit = f", in {metric.unit}" if metric.unit else ""
+    return html_section(title, f"{metric.label}{unit}.", html_cards(cards) if cards else "None.")
 
 
 def _card(

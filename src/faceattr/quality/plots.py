@@ -65,7 +65,7 @@ def _histogram(
 ) -> None:
     values = quality[metric.name].to_numpy(dtype=np.float64)
     own = limits.get(metric.name, _OPEN)
-    plot_scores(ax, values, label=metric.label, unit=metric.unit, limits=own)
+    plot_scores(ax, values, label=metric.label, unit=metric.unit, name=metric.name, limits=own)
 
 
 def _strip(ax: Axes, quality: pd.DataFrame, metric: QualityMetric, shown: ShownImages) -> None:

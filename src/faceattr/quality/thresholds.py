@@ -123,8 +123,7 @@ def complain(metric: QualityMetric, value: float, limits: Limits) -> Complaint |
     else:
         return None
     found, wanted = shown(value, limit)
-    unit = f" {metric.unit}" if metric.unit else ""
-    reason = f"{said.reason} ({metric.label} {found}{unit}, {words} {wanted})"
+    reason = f"{said.reason} ({metric.name} {found}, {words} {wanted})"
     return Complaint(reason, said.advice)
 
 

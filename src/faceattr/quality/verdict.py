@@ -66,7 +66,7 @@ def judge(
             reasons.append(said.reason)
             advice.append(said.advice)
         elif isinstance(score, NoScore) and flag_missing:
-            reasons.append(no_score_reason(metric.label, score.reason))
+            reasons.append(no_score_reason(metric.name, score.reason))
             advice.append("take another photo")
     found = {metric.name: score for metric, score in zip(metrics, scores, strict=True)}
     once = tuple(dict.fromkeys(text for text in advice if text))

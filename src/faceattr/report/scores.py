@@ -28,6 +28,7 @@ def plot_scores(
     *,
     label: str,
     unit: str = "",
+    name: str = "",
     limits: tuple[float | None, float | None] = (None, None),
 ) -> Axes:
     """Draw a histogram of scores, with limits and in words how many lie beyond each.
@@ -40,6 +41,8 @@ def plot_scores(
         far above most others the scale is logarithmic.
     label, unit : str
         Of the score.
+    name : str, optional
+        A short name for the title; by default the label.
     limits : pair of float or None
         The lowest and highest value accepted; values equal to one are within.
 
@@ -65,7 +68,7 @@ def plot_scores(
     ax.set_xlabel(f"{label} ({unit})" if unit else label)
     ax.set_ylabel("images")
     missing = f", {len(every) - len(known):,} missing" if len(known) < len(every) else ""
-    ax.set_title(f"{label} (n = {len(known):,}{missing})")
+    ax.set_title(f"{name or label} (n = {len(known):,}{missing})")
     words = _beyond_in_words(known, low, high)
     if words:
         ax.set_ylim(top=ax.get_ylim()[1] * 1.25)
