@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faceattr.quality.brisque import BrisqueWeights, brisque, brisque_features, brisque_scores
 from faceattr.quality.defaults import DEFAULT_METRICS
 from faceattr.quality.filter import QualityFilter
 from faceattr.quality.metric import (
@@ -20,12 +21,16 @@ __all__ = [
     "DEFAULT_METRICS",
     "PRESETS",
     "QUALITY_METRICS",
+    "BrisqueWeights",
     "Complaint",
     "NoScore",
     "QualityCache",
     "QualityFilter",
     "QualityMetric",
     "Verdict",
+    "brisque",
+    "brisque_features",
+    "brisque_scores",
     "quality_metric",
     "worst_ends",
 ]

@@ -145,7 +145,7 @@ class QualityFilter:
                 expected="the data set itself",
                 found=type(images).__name__,
             )
-        tags = [metric_tag(metric, self.weights) for metric in metrics]
+        tags = [metric_tag(metric) for metric in metrics]
         with open_store(tags, cache=self.cache) as store:
             table = score_requests(requests, metrics, store, progress=progress)
         if any(metric.name == BRISQUE for metric in metrics):
@@ -355,7 +355,7 @@ class QualityFilter:
 
         Parts of a table that differ in it do not belong together.
         """
-        return {metric.name: metric_tag(metric, self.weights) for metric in self._metrics()}
+        return {metric.name: metric_tag(metric) for metric in self._metrics()}
 
     def _check(self) -> None:
         check_choice(self.missing, "missing", MISSING)

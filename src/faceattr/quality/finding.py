@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from types import CodeType, FunctionType, NoneType
@@ -12,6 +11,7 @@ from typing import Any
 from faceattr._validation import check_no_text, check_unique
 from faceattr.exceptions import InvalidTypeError
 from faceattr.images import DECODE_VERSION
+from faceattr.quality.brisque import brisque_metric
 from faceattr.quality.metric import QUALITY_METRICS, QualityMetric
 
 __all__ = ["BRISQUE", "WEIGHTS", "find_metric", "find_metrics", "is_metric", "metric_tag"]
@@ -31,11 +31,10 @@ def find_metric(name: str, argument: str, weights: str = WEIGHTS[0]) -> QualityM
     if isinstance(name, str) and name.startswith(_PIQ) and name not in QUALITY_METRICS:
         from faceattr.quality.piq_adaptor import piq_metric  # late: piq loads torch
 
-        return piq_metric(name.removeprefix(_PIQ))
+        return piq_metric(name)
     metric = QUALITY_METRICS.get(name, argument=argument)
     if name == BRISQUE and weights != WEIGHTS[0]:
-        function: Callable[..., float] = metric.function
-        return replace(metric, function=partial(function, weights=weights))
+        return brisque_metric(weights)  # type: ignore[arg-type]  # which is checked
     return metric
 
 
@@ -55,15 +54,14 @@ def find_metrics(names: Iterable[str], weights: str) -> list[QualityMetric]:
     return metrics
 
 
-def metric_tag(metric: QualityMetric, weights: str) -> str:
+def metric_tag(metric: QualityMetric) -> str:
     """Return what scores of a metric are kept by: they hold as long as it stays the same.
 
     Beside its version it is the function's own code, so that a function edited in a notebook is not
     answered with the scores of its former self. Code that the function calls is not part of it.
     """
-    variant = weights if metric.name == BRISQUE else ""
     code = _code_digest(metric.function)
-    return f"{metric.name}/{metric.version}/{variant}/decode {DECODE_VERSION}/{code}"
+    return f"{metric.name}/{metric.version}/{metric.variant}/decode {DECODE_VERSION}/{code}"
 
 
 def _code_digest(function: Callable[..., Any]) -> str:
