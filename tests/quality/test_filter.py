@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import faceattr
 from faceattr import ClassificationTask, Dataset, QualityFilter
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.images import read_image
-from faceattr.quality import Verdict, presets, quality_metric
+from faceattr.quality import QUALITY_METRICS, Verdict, presets, quality_metric
 from faceattr.quality.thresholds import shown
 from faceattr.tables import read_table, write_table
 from quality_samples import LIGHT, Calls, flat, noisy
@@ -379,17 +380,15 @@ def test_what_is_no_data_set(wrong: object) -> None:
 
 
 @pytest.fixture
-def brisque(calls: Calls):
-    """A metric of that name, whose number tells the weights."""
-    from faceattr.quality import QUALITY_METRICS
+def brisque(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:
+    """Give BRISQUE's place to a metric whose number tells the weights: 30 or 60."""
 
-    QUALITY_METRICS._items.pop("brisque", None)
+    def make(weights):
+        made = replace(QUALITY_METRICS.get("t_red", argument="x"), name="brisque", variant=weights)
+        return replace(made, function=lambda image: {"bundled": 30.0, "live": 60.0}[weights])
 
-    @quality_metric("brisque", worse="high")
-    def score(image, weights="bundled"):
-        return {"bundled": 30.0, "live": 60.0}[weights]
-
-    return score
+    monkeypatch.setitem(QUALITY_METRICS._items, "brisque", make("bundled"))
+    monkeypatch.setattr("faceattr.quality.finding.brisque_metric", make)
 
 
 @pytest.mark.usefixtures("brisque")

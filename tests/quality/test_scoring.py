@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from faceattr import Dataset
 from faceattr.data import ImageCache
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import read_image
-from faceattr.quality import NoScore, QualityFilter, quality_metric, scoring
+from faceattr.quality import QUALITY_METRICS, NoScore, QualityFilter, quality_metric, scoring
 from faceattr.quality.views import gray
 from faceattr.tables import read_table, write_table
 from quality_samples import LIGHT, Calls, flat, noisy, save
@@ -275,3 +276,40 @@ def test_metrics_of_thresholds_are_scored_too() -> None:
 def test_by_default_the_usual_metrics_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceattr.quality.defaults.DEFAULT_METRICS", ("t_red", "t_light"))
     assert list(QualityFilter().score([flat(5)]).columns[1:3]) == ["t_red", "t_light"]
+
+
+def test_a_metric_for_several_images_is_given_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[int]] = []
+
+    def many(images):
+        given.append([image.size for image in images])
+        assert not any(image.flags.writeable for image in images)
+        return [float(image.mean()) for image in images]
+
+    metric = replace(QUALITY_METRICS.get("t_light", argument="x"), name="t_many", batch=many)
+    QUALITY_METRICS.register("t_many", metric)
+    monkeypatch.setattr(scoring, "_HELD_VALUES", 1000)
+    images = [noisy(number, number) for number in range(20)]  # of 432 values
+    images[7] = flat(7, side=50)
+    paths = [save(tmp_path / f"{number}.png", image) for number, image in enumerate(images)]
+    paths[3].write_bytes(b"")
+    table = score(paths, "t_light", "t_many")
+    assert table["t_many"].equals(table["t_light"].rename("t_many"))
+    assert max(map(sum, given)) == 7500
+    assert max(sum(sizes) for sizes in given if sizes != [7500]) <= 1000
+    assert max(map(len, given)) == 2
+    paths[3].write_bytes(paths[2].read_bytes())
+    again = score(paths, "t_light", "t_many")  # now t_red is missing for all but one
+    assert again["t_many"].drop(3).equals(table["t_many"].drop(3))
+    every = score(paths, "t_red", "t_many")
+    assert every["t_many"].equals(again["t_many"])
+    assert every["t_red"].notna().all()
+
+
+def test_a_metric_for_several_images_that_loses_one_is_named() -> None:
+    given = QUALITY_METRICS.get("t_light", argument="x")
+    QUALITY_METRICS.register("t_lossy", replace(given, name="t_lossy", batch=lambda _: [1.0]))
+    with pytest.raises(InvalidTypeError, match="t_lossy: the metric returned more or fewer"):
+        score([flat(3), flat(4)], "t_lossy")

@@ -27,7 +27,7 @@ from faceattr.quality.flags import (
     flag_table,
 )
 from faceattr.quality.metric import QualityMetric
-from faceattr.quality.scoring import UNREADABLE, score_image, score_requests
+from faceattr.quality.scoring import UNREADABLE, score_images, score_requests
 from faceattr.quality.store import open_store
 from faceattr.quality.thresholds import (
     Limits,
@@ -259,7 +259,7 @@ class QualityFilter:
             pixels = read_image(image)
         except ImageReadError as error:
             return Verdict(False, (f"{UNREADABLE}: {error.problem}",), ("send another file",))
-        scores = score_image(metrics, pixels, _name(image))
+        [scores] = score_images(metrics, [pixels], [_name(image)])
         return judge(metrics, scores, limits, flag_missing=self.missing == MISSING[0])
 
     def summary(self, quality: pd.DataFrame) -> str:

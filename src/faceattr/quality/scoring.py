@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from faceattr.quality.metric import NoScore, QualityMetric
 from faceattr.quality.store import ScoreStore
 from faceattr.quality.views import sharing
 
-__all__ = ["NOTES", "UNREADABLE", "score_image", "score_requests"]
+__all__ = ["NOTES", "UNREADABLE", "score_images", "score_requests"]
 
 NOTES = "notes"
 UNREADABLE = "cannot be read"
@@ -28,6 +28,8 @@ _CHUNK = 1024
 """Images between two visits of the store: what a killed run loses at most."""
 _PIECE = 16
 """Images that a thread scores in one go."""
+_HELD_VALUES = 6_000_000
+"""Pixel values that a thread holds to score images together: 50 chips, or a photograph alone."""
 _KEYS = 64
 """Files that a thread reads in one go to see what they hold."""
 
@@ -37,20 +39,44 @@ Missing: TypeAlias = tuple[int, ...]
 """Positions of the metrics that are not known of an image yet."""
 
 
-def score_image(metrics: Sequence[QualityMetric], image: UInt8Image, sample_id: str) -> list[float]:
-    """Return the scores of one image, which is uint8 (H, W, 3), in the order of the metrics."""
-    seen = image.view()
-    seen.flags.writeable = False  # a metric that changes the image would change what others see
+def score_images(
+    metrics: Sequence[QualityMetric], images: Sequence[UInt8Image], ids: Sequence[str]
+) -> list[list[float]]:
+    """Return the scores of each image, uint8 (H, W, 3), in the order of the metrics."""
+    seen = [image.view() for image in images]
+    for image in seen:
+        image.flags.writeable = False  # what a metric changes, the others would see
     with sharing():
-        return [_score(metric, seen, sample_id) for metric in metrics]
+        columns = [_score(metric, seen, ids) for metric in metrics]
+    return [list(scores) for scores in zip(*columns, strict=True)]
 
 
-def _score(metric: QualityMetric, image: UInt8Image, sample_id: str) -> float:
+def _score(metric: QualityMetric, images: Sequence[UInt8Image], ids: Sequence[str]) -> list[float]:
+    if metric.batch is None:
+        values = [
+            _call(metric, metric.function, image, ids[row]) for row, image in enumerate(images)
+        ]
+    else:
+        values = list(_call(metric, metric.batch, images, ", ".join(ids)))
+    if len(values) != len(images):
+        raise InvalidTypeError(
+            "the metric returned more or fewer numbers than it was given images",
+            argument=metric.name,
+            expected=str(len(images)),
+            found=str(len(values)),
+        )
+    return [_check_score(metric, value, name) for value, name in zip(values, ids, strict=True)]
+
+
+def _call(metric: QualityMetric, function: Callable[[Any], Any], given: object, names: str) -> Any:
     try:
-        value = metric(image)
+        return function(given)
     except Exception as error:
-        error.add_note(f"while scoring {metric.name} of {sample_id}")
+        error.add_note(f"while scoring {metric.name} of {names}")
         raise
+
+
+def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(
             "the metric returned no number",
@@ -188,18 +214,32 @@ class _Scoring:
             return _unreadable(error)
 
     def _compute(self, tasks: Sequence[_Task]) -> list[_Done]:
-        return [self._compute_one(task) for task in tasks]
+        done: list[_Done] = []
+        held: list[tuple[_Task, UInt8Image]] = []
+        for task in tasks:
+            try:
+                image = self._requests.read(task.row)
+            except (ImageReadError, InvalidTypeError) as error:
+                done.append(_Done(task, error=_unreadable(error)))
+                continue
+            pixels = sum(other.size for _, other in held) + image.size
+            if held and (pixels > _HELD_VALUES or held[0][0].missing != task.missing):
+                done += self._score(held)
+                held = []
+            held.append((task, image))
+        return [*done, *self._score(held)]
 
-    def _compute_one(self, task: _Task) -> _Done:
-        try:
-            image = self._requests.read(task.row)
-        except (ImageReadError, InvalidTypeError) as error:
-            return _Done(task, error=_unreadable(error))
-        metrics = [self._metrics[position] for position in task.missing]
-        scores = score_image(metrics, image, str(self._ids[task.row]))
-        # A file that was changed between the two looks at it has scores under neither key.
-        keep = task.key is not None and self._key(task.row) == task.key
-        return _Done(task, scores, keep=keep)
+    def _score(self, held: Sequence[tuple[_Task, UInt8Image]]) -> Iterator[_Done]:
+        """Score images together, of which the same metrics are missing."""
+        if not held:
+            return
+        metrics = [self._metrics[position] for position in held[0][0].missing]
+        ids = [str(self._ids[task.row]) for task, _ in held]
+        every = score_images(metrics, [image for _, image in held], ids)
+        for (task, _), scores in zip(held, every, strict=True):
+            # A file that was changed between the two looks at it has scores under neither key.
+            keep = task.key is not None and self._key(task.row) == task.key
+            yield _Done(task, scores, keep=keep)
 
     def _fill(self, done: _Done) -> Iterator[tuple[bytes, int, float]]:
         """Fill in what is new, and yield what is to be kept of it."""
