@@ -228,7 +228,7 @@ def test_numbers_of_any_kind(value: object, expected: float | None, note: str) -
 
 
 def test_all_cores_score_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceattr._threads.cores", lambda: 2)
+    monkeypatch.setattr("faceattr._parallel.cores", lambda: 2)
     monkeypatch.setattr(scoring, "_PIECE", 1)
     together = threading.Barrier(2, timeout=30)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from faceattr._requests import Requests, text_array
-from faceattr._threads import map_threads
+from faceattr._parallel import map_threads
 from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.quality.metric import NoScore, QualityMetric
