@@ -14,11 +14,13 @@ from faceattr.quality.metric import (
     worst_ends,
 )
 from faceattr.quality.presets import PRESETS
+from faceattr.quality.skin import ITA_BANDS, ita_band, skin_mask
 from faceattr.quality.store import QualityCache
 from faceattr.quality.verdict import Verdict
 
 __all__ = [
     "DEFAULT_METRICS",
+    "ITA_BANDS",
     "PRESETS",
     "QUALITY_METRICS",
     "BrisqueWeights",
@@ -31,6 +33,8 @@ __all__ = [
     "brisque",
     "brisque_features",
     "brisque_scores",
+    "ita_band",
     "quality_metric",
+    "skin_mask",
     "worst_ends",
 ]
