@@ -13,10 +13,19 @@ import pytest
 from PIL import Image
 
 from faceattr import Dataset
+from faceattr._parallel import map_processes
+from faceattr._requests import FILES
 from faceattr.data import ImageCache
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import read_image
-from faceattr.quality import QUALITY_METRICS, NoScore, QualityFilter, quality_metric, scoring
+from faceattr.quality import (
+    QUALITY_METRICS,
+    NoScore,
+    QualityFilter,
+    pieces,
+    quality_metric,
+    scoring,
+)
 from faceattr.quality.views import gray
 from faceattr.tables import read_table, write_table
 from quality_samples import LIGHT, Calls, flat, noisy, save
@@ -128,7 +137,7 @@ def test_an_image_is_decoded_once_for_all_metrics(photos: Path, monkeypatch, cal
         read.append(path)
         return read_image(path)
 
-    monkeypatch.setattr("faceattr._requests.read_image", counting)
+    monkeypatch.setattr("faceattr._requests.FILES", FILES._replace(read=counting))
     score(photos)
     assert len(read) == 8
     assert calls.take() == 3 * 6
@@ -290,7 +299,7 @@ def test_a_metric_for_several_images_is_given_few_at_a_time(
 
     metric = replace(QUALITY_METRICS.get("t_light", argument="x"), name="t_many", batch=many)
     QUALITY_METRICS.register("t_many", metric)
-    monkeypatch.setattr(scoring, "_HELD_VALUES", 1000)
+    monkeypatch.setattr(pieces, "_HELD_VALUES", 1000)
     images = [noisy(number, number) for number in range(20)]  # of 432 values
     images[7] = flat(7, side=50)
     paths = [save(tmp_path / f"{number}.png", image) for number, image in enumerate(images)]
@@ -313,3 +322,51 @@ def test_a_metric_for_several_images_that_loses_one_is_named() -> None:
     QUALITY_METRICS.register("t_lossy", replace(given, name="t_lossy", batch=lambda _: [1.0]))
     with pytest.raises(InvalidTypeError, match="t_lossy: the metric returned more or fewer"):
         score([flat(3), flat(4)], "t_lossy")
+
+
+def in_processes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let few images be enough for worker processes; returns how many pieces they were given."""
+    given: list[int] = []
+
+    def counting(function, items):
+        given.append(len(items))
+        return map_processes(function, items)
+
+    monkeypatch.setattr(pieces, "map_processes", counting)
+    monkeypatch.setattr(scoring, "cores", lambda: 2)
+    monkeypatch.setattr("faceattr._parallel.cores", lambda: 2)
+    monkeypatch.setattr(scoring, "_MANY", 1)
+    monkeypatch.setattr(scoring, "_PIECE", 2)
+    return given
+
+
+def test_processes_say_what_threads_say(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = Dataset.synthetic(7, seed=3, size=48)
+    names = ["luminance", "brisque", "size", "ita", "laplacian_variance"]
+    expected = [score(images, *names, cache=False) for images in (photos, faces)]
+    given = in_processes(monkeypatch)
+    for _ in range(2):  # the second time from the store
+        for images, table in zip((photos, faces), expected, strict=True):
+            found = score(images, *names)
+            pd.testing.assert_frame_equal(found, table, rtol=0, atol=1e-9)
+            assert found["notes"].tolist() == table["notes"].tolist()
+    assert given == [4, 4]  # of two each; the two unreadable ones are read like the others
+    assert expected[0]["notes"].str.contains("brisque: ").any()
+
+
+def test_metrics_of_others_and_images_of_others_stay_here(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, calls: Calls
+) -> None:
+    class Others:
+        table = pd.DataFrame({"sample_id": [f"{row}" for row in range(9)]})
+
+        def read(self, position):
+            return noisy(position, position)
+
+    given = in_processes(monkeypatch)
+    score(photos, "t_light", "luminance", cache=False)
+    assert calls.take() == 6
+    score(Others(), "luminance")
+    monkeypatch.setattr(scoring, "_MANY", 10)
+    score(photos, "luminance", cache=False)  # too few to start processes for
+    assert given == []

@@ -18,6 +18,8 @@ import pandas as pd
 import pytest
 
 from faceattr import Dataset
+from faceattr._requests import FILES
+from faceattr.images import read_image
 from faceattr.quality import QUALITY_METRICS, QualityCache, QualityFilter, quality_metric, scoring
 from faceattr.quality import store as store_module
 from quality_samples import LIGHT, Calls, flat, noisy, save
@@ -296,8 +298,6 @@ def test_a_full_disk_costs_the_store_and_no_score(
 def test_scores_of_a_file_that_changes_meanwhile_are_kept_under_no_key(
     photos: Path, calls: Calls, monkeypatch
 ) -> None:
-    from faceattr.images import read_image
-
     before = (photos / "1.png").read_bytes()
 
     def slow(path):
@@ -305,9 +305,9 @@ def test_scores_of_a_file_that_changes_meanwhile_are_kept_under_no_key(
             save(photos / "1.png", noisy(90))
         return read_image(path)
 
-    monkeypatch.setattr("faceattr._requests.read_image", slow)
+    monkeypatch.setattr("faceattr._requests.FILES", FILES._replace(read=slow))
     assert score(photos)["t_light"][1] == noisy(90).mean()
-    monkeypatch.setattr("faceattr._requests.read_image", read_image)
+    monkeypatch.setattr("faceattr._requests.FILES", FILES)
     calls.take()
     (photos / "1.png").write_bytes(before)
     assert score(photos)["t_light"][1] == noisy(60, 1).mean()

@@ -27,7 +27,8 @@ from faceattr.quality.flags import (
     flag_table,
 )
 from faceattr.quality.metric import QualityMetric
-from faceattr.quality.scoring import UNREADABLE, score_images, score_requests
+from faceattr.quality.pieces import UNREADABLE, score_images
+from faceattr.quality.scoring import score_requests
 from faceattr.quality.store import open_store
 from faceattr.quality.thresholds import (
     Limits,

@@ -11,7 +11,7 @@ import pandas as pd
 from faceattr._requests import text_array
 from faceattr.exceptions import TableError
 from faceattr.quality.finding import find_metric, is_metric
-from faceattr.quality.scoring import NOTES, UNREADABLE
+from faceattr.quality.pieces import NOTES, UNREADABLE
 from faceattr.quality.thresholds import Limits, complain
 from faceattr.tables import check_ids
 

@@ -13,8 +13,8 @@ from faceattr._validation import check_integer
 from faceattr.quality.finding import find_metric
 from faceattr.quality.flags import REASONS, metrics_of, notes_of
 from faceattr.quality.metric import QualityMetric
+from faceattr.quality.pieces import UNREADABLE
 from faceattr.quality.plots import plot_quality
-from faceattr.quality.scoring import UNREADABLE
 from faceattr.quality.showing import ShownImages, worst_rows
 from faceattr.quality.summary import headline, summary_table
 from faceattr.quality.thresholds import Limits, number

@@ -2,101 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from faceattr._parallel import cores, map_threads
 from faceattr._requests import Requests, text_array
-from faceattr._parallel import map_threads
-from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
-from faceattr.images import UInt8Image
 from faceattr.quality.metric import NoScore, QualityMetric
+from faceattr.quality.pieces import (
+    NOTES,
+    Done,
+    Task,
+    can_leave,
+    key_of,
+    score_elsewhere,
+    score_here,
+)
 from faceattr.quality.store import ScoreStore
-from faceattr.quality.views import sharing
 
-__all__ = ["NOTES", "UNREADABLE", "score_images", "score_requests"]
-
-NOTES = "notes"
-UNREADABLE = "cannot be read"
+__all__ = ["score_requests"]
 
 _CHUNK = 1024
 """Images between two visits of the store: what a killed run loses at most."""
 _PIECE = 16
-"""Images that a thread scores in one go."""
-_HELD_VALUES = 6_000_000
-"""Pixel values that a thread holds to score images together: 50 chips, or a photograph alone."""
+"""Images that a worker scores in one go."""
 _KEYS = 64
 """Files that a thread reads in one go to see what they hold."""
+_MANY = 2000
+"""Images from which on starting processes is worth its second."""
 
 Item = TypeVar("Item")
-
-Missing: TypeAlias = tuple[int, ...]
-"""Positions of the metrics that are not known of an image yet."""
-
-
-def score_images(
-    metrics: Sequence[QualityMetric], images: Sequence[UInt8Image], ids: Sequence[str]
-) -> list[list[float]]:
-    """Return the scores of each image, uint8 (H, W, 3), in the order of the metrics."""
-    seen = [image.view() for image in images]
-    for image in seen:
-        image.flags.writeable = False  # what a metric changes, the others would see
-    with sharing():
-        columns = [_score(metric, seen, ids) for metric in metrics]
-    return [list(scores) for scores in zip(*columns, strict=True)]
-
-
-def _score(metric: QualityMetric, images: Sequence[UInt8Image], ids: Sequence[str]) -> list[float]:
-    if metric.batch is None:
-        values = [
-            _call(metric, metric.function, image, ids[row]) for row, image in enumerate(images)
-        ]
-    else:
-        values = list(_call(metric, metric.batch, images, ", ".join(ids)))
-    if len(values) != len(images):
-        raise InvalidTypeError(
-            "the metric returned more or fewer numbers than it was given images",
-            argument=metric.name,
-            expected=str(len(images)),
-            found=str(len(values)),
-        )
-    return [_check_score(metric, value, name) for value, name in zip(values, ids, strict=True)]
-
-
-def _call(metric: QualityMetric, function: Callable[[Any], Any], given: object, names: str) -> Any:
-    try:
-        return function(given)
-    except Exception as error:
-        error.add_note(f"while scoring {metric.name} of {names}")
-        raise
-
-
-def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidTypeError(
-            "the metric returned no number",
-            argument=metric.name,
-            rows=[sample_id],
-            expected="a float, or a NoScore with the reason",
-            found=f"{value!r} ({type(value).__name__})",
-        )
-    score = value if isinstance(value, NoScore) else float(value)
-    if np.isnan(score):
-        return score if isinstance(score, NoScore) else NoScore("not defined")
-    if not metric.low <= score <= metric.high or np.isinf(score):
-        raise InvalidArgumentError(
-            "the metric returned what lies outside its range",
-            argument=metric.name,
-            rows=[sample_id],
-            expected=f"a finite number from {metric.low:g} to {metric.high:g}",
-            found=repr(score),
-        )
-    return score
 
 
 def score_requests(
@@ -121,25 +60,6 @@ def score_requests(
     return scoring.to_table()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is left to compute of an image."""
-
-    row: int
-    key: bytes | None
-    missing: Missing
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What became of it."""
-
-    task: _Task
-    scores: Sequence[float] = ()
-    error: str = ""
-    keep: bool = False
-
-
 class _Scoring:
     """The columns of a table of scores, filled chunk by chunk; no image outlives its scores."""
 
@@ -160,7 +80,7 @@ class _Scoring:
         pieces = _slices(tasks, _PIECE)
         new: list[tuple[bytes, int, float]] = []
         try:
-            for piece in map_threads(self._compute, pieces):
+            for piece in self._score(pieces):
                 for done in piece:
                     new += self._fill(done)
                 yield len(piece)
@@ -180,78 +100,48 @@ class _Scoring:
             {"sample_id": text_array(self._ids), **columns, NOTES: text_array(notes)}
         )
 
-    def _look_up(self, rows: range) -> list[_Task]:
+    def _score(self, pieces: Sequence[Sequence[Task]]) -> Iterator[list[Done]]:
+        # Threads take turns at the interpreter, which many short calls of a metric keep busy.
+        many = len(self._requests) >= _MANY and len(pieces) > cores() > 1
+        reader = self._requests.reader
+        if many and can_leave(self._metrics, reader):
+            return score_elsewhere(self._metrics, reader, pieces)
+        return score_here(self._metrics, reader, pieces)
+
+    def _look_up(self, rows: range) -> list[Task]:
         """Fill in what the store knows, and return what it does not."""
         every = tuple(range(len(self._metrics)))
-        key = self._requests.key
-        if self._store is None or not self._store.usable or key is None:
-            return [_Task(row, None, every) for row in rows]
-        pieces = _slices(rows, _KEYS)
-        keys = [key for piece in map_threads(self._keys, pieces) for key in piece]
+        if self._store is None or not self._store.usable:
+            return [self._task(row, None, every) for row in rows]
+        look = partial(_keys, self._requests)
+        keys = [key for piece in map_threads(look, _slices(rows, _KEYS)) for key in piece]
         known = self._store.get([key for key in keys if isinstance(key, bytes)])
         tasks = []
-        for row, found in zip(rows, keys, strict=True):
-            if isinstance(found, str):
-                self._notes[row] = {0: found}
+        for row, key in zip(rows, keys, strict=True):
+            if isinstance(key, str):
+                self._notes[row] = {0: key}
                 continue
-            scores: Mapping[int, float] = {} if found is None else known.get(found, {})
-            for position, score in sorted(scores.items()):
+            scores: Mapping[int, float] = {} if key is None else known.get(key, {})
+            for position, score in scores.items():
                 self._set(row, position, score)
             missing = tuple(position for position in every if position not in scores)
             if missing:
-                tasks.append(_Task(row, found, missing))
+                tasks.append(self._task(row, key, missing))
         return tasks
 
-    def _keys(self, rows: Sequence[int]) -> list[bytes | str | None]:
-        return [self._key(row) for row in rows]
+    def _task(self, row: int, key: bytes | None, missing: tuple[int, ...]) -> Task:
+        return Task(row, str(self._ids[row]), self._requests.source(row), key, missing)
 
-    def _key(self, row: int) -> bytes | str | None:
-        if self._requests.key is None:
-            return None
-        try:
-            return self._requests.key(row)
-        except ImageReadError as error:
-            return _unreadable(error)
-
-    def _compute(self, tasks: Sequence[_Task]) -> list[_Done]:
-        done: list[_Done] = []
-        held: list[tuple[_Task, UInt8Image]] = []
-        for task in tasks:
-            try:
-                image = self._requests.read(task.row)
-            except (ImageReadError, InvalidTypeError) as error:
-                done.append(_Done(task, error=_unreadable(error)))
-                continue
-            pixels = sum(other.size for _, other in held) + image.size
-            if held and (pixels > _HELD_VALUES or held[0][0].missing != task.missing):
-                done += self._score(held)
-                held = []
-            held.append((task, image))
-        return [*done, *self._score(held)]
-
-    def _score(self, held: Sequence[tuple[_Task, UInt8Image]]) -> Iterator[_Done]:
-        """Score images together, of which the same metrics are missing."""
-        if not held:
-            return
-        metrics = [self._metrics[position] for position in held[0][0].missing]
-        ids = [str(self._ids[task.row]) for task, _ in held]
-        every = score_images(metrics, [image for _, image in held], ids)
-        for (task, _), scores in zip(held, every, strict=True):
-            # A file that was changed between the two looks at it has scores under neither key.
-            keep = task.key is not None and self._key(task.row) == task.key
-            yield _Done(task, scores, keep=keep)
-
-    def _fill(self, done: _Done) -> Iterator[tuple[bytes, int, float]]:
+    def _fill(self, done: Done) -> Iterator[tuple[bytes, int, float]]:
         """Fill in what is new, and yield what is to be kept of it."""
-        task = done.task
         if done.error:
-            self._scores[:, task.row] = np.nan
-            self._notes[task.row] = {0: done.error}
+            self._scores[:, done.row] = np.nan
+            self._notes[done.row] = {0: done.error}
             return
-        for position, score in zip(task.missing, done.scores, strict=True):
-            self._set(task.row, position, score)
-            if done.keep and task.key is not None:
-                yield task.key, position, score
+        for position, score in zip(done.missing, done.scores, strict=True):
+            self._set(done.row, position, score)
+            if done.key is not None:
+                yield done.key, position, score
 
     def _set(self, row: int, position: int, score: float) -> None:
         self._scores[position, row] = score
@@ -261,10 +151,9 @@ class _Scoring:
             self._notes.setdefault(row, {})[position] = note
 
 
+def _keys(requests: Requests, rows: Sequence[int]) -> list[bytes | str | None]:
+    return [key_of(requests.reader, requests.source(row)) for row in rows]
+
+
 def _slices(items: Sequence[Item], length: int) -> list[Sequence[Item]]:
     return [items[start : start + length] for start in range(0, len(items), length)]
-
-
-def _unreadable(error: ImageReadError | InvalidTypeError) -> str:
-    found = "" if error.found is None else f" ({error.found})"
-    return f"{UNREADABLE}: {error.problem}{found}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceattr.quality.flags import REASONS, flag_column, metrics_of, notes_of
-from faceattr.quality.scoring import UNREADABLE
+from faceattr.quality.pieces import UNREADABLE
 from faceattr.quality.thresholds import Limits, number
 
 __all__ = ["headline", "summarise", "summary_table"]
