@@ -244,7 +244,7 @@ def worst_ends() -> dict[str, Worse]:
     return {metric.name: metric.worse for metric in metrics if metric.worse is not None}
 
 
-_RESERVED = ("sample_id", "path", "error", "notes", "reasons")
+_RESERVED = ("sample_id", "path", "error", "notes", "reasons", "brisque_weights")
 
 
 def _check_name(name: str) -> None:
