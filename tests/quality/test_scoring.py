@@ -329,7 +329,7 @@ def in_processes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     given: list[int] = []
 
     def counting(function, items):
-        given.append(len(items))
+        given.append(len(items := list(items)))
         return map_processes(function, items)
 
     monkeypatch.setattr(pieces, "map_processes", counting)

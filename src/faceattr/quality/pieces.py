@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -75,14 +75,14 @@ class Done:
 
 
 def score_here(
-    metrics: Sequence[QualityMetric], reader: SourceReader, pieces: Sequence[Piece]
+    metrics: Sequence[QualityMetric], reader: SourceReader, pieces: Iterable[Piece]
 ) -> Iterator[list[Done]]:
     """Score pieces with threads."""
     return map_threads(partial(_score_piece, metrics, reader), pieces)
 
 
 def score_elsewhere(
-    metrics: Sequence[QualityMetric], reader: SourceReader, pieces: Sequence[Piece]
+    metrics: Sequence[QualityMetric], reader: SourceReader, pieces: Iterable[Piece]
 ) -> Iterator[list[Done]]:
     """Score pieces with worker processes, which know the library's own metrics by name."""
     names = [(metric.name, metric.variant or WEIGHTS[0]) for metric in metrics]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
@@ -22,12 +23,12 @@ from faceattr.quality.pieces import (
     score_elsewhere,
     score_here,
 )
-from faceattr.quality.store import ScoreStore
+from faceattr.quality.store import Entry, ScoreStore
 
 __all__ = ["score_requests"]
 
 _CHUNK = 1024
-"""Images between two visits of the store: what a killed run loses at most."""
+"""Images between two visits of the store, and about what a killed run loses."""
 _PIECE = 16
 """Images that a worker scores in one go."""
 _KEYS = 64
@@ -54,9 +55,8 @@ def score_requests(
     """
     scoring = _Scoring(requests, metrics, store)
     with tqdm(total=len(requests), desc="scoring", unit="image", disable=not progress) as bar:
-        for start in range(0, len(requests), _CHUNK):
-            for done in scoring.run(range(start, min(start + _CHUNK, len(requests)))):
-                bar.update(done)
+        for done in scoring.run():
+            bar.update(done)
     return scoring.to_table()
 
 
@@ -72,21 +72,27 @@ class _Scoring:
         self._ids = np.asarray(requests.known["sample_id"], dtype=object)
         self._scores = np.full((len(metrics), len(requests)), np.nan)
         self._notes: dict[int, dict[int, str]] = {}
+        self._known = 0
 
-    def run(self, rows: range) -> Iterator[int]:
-        """Score some rows; yields how many are done since it last did."""
-        tasks = self._look_up(rows)
-        yield len(rows) - len(tasks)
-        pieces = _slices(tasks, _PIECE)
-        new: list[tuple[bytes, int, float]] = []
+    def run(self) -> Iterator[int]:
+        """Score all images; yields how many are done since it last did."""
+        new: list[Entry] = []
         try:
-            for piece in self._score(pieces):
+            for piece in self._score():
                 for done in piece:
                     new += self._fill(done)
-                yield len(piece)
+                if len(new) >= _CHUNK * len(self._metrics):
+                    new = self._keep(new)
+                known, self._known = self._known, 0
+                yield len(piece) + known
         finally:  # what is done is kept, also where a metric failed or somebody lost patience
-            if self._store is not None and new:
-                self._store.put(new)
+            self._keep(new)
+        yield self._known
+
+    def _keep(self, new: Sequence[Entry]) -> list[Entry]:
+        if self._store is not None and new:
+            self._store.put(new)
+        return []
 
     def to_table(self) -> pd.DataFrame:
         """Return the table."""
@@ -100,9 +106,15 @@ class _Scoring:
             {"sample_id": text_array(self._ids), **columns, NOTES: text_array(notes)}
         )
 
-    def _score(self, pieces: Sequence[Sequence[Task]]) -> Iterator[list[Done]]:
+    def _score(self) -> Iterator[list[Done]]:
+        """Score what the store does not know; it is asked for the next images meanwhile."""
+        count = len(self._requests)
+        chunks = [range(at, min(at + _CHUNK, count)) for at in range(0, count, _CHUNK)]
+        first = self._look_up(chunks[0]) if chunks else []
+        later = (task for chunk in chunks[1:] for task in self._look_up(chunk))
+        pieces = _pieces(chain(first, later))
         # Threads take turns at the interpreter, which many short calls of a metric keep busy.
-        many = len(self._requests) >= _MANY and len(pieces) > cores() > 1
+        many = cores() > 1 and count >= _MANY and 2 * len(first) > len(chunks[0])
         reader = self._requests.reader
         if many and can_leave(self._metrics, reader):
             return score_elsewhere(self._metrics, reader, pieces)
@@ -127,6 +139,7 @@ class _Scoring:
             missing = tuple(position for position in every if position not in scores)
             if missing:
                 tasks.append(self._task(row, key, missing))
+        self._known += len(rows) - len(tasks)
         return tasks
 
     def _task(self, row: int, key: bytes | None, missing: tuple[int, ...]) -> Task:
@@ -153,6 +166,11 @@ class _Scoring:
 
 def _keys(requests: Requests, rows: Sequence[int]) -> list[bytes | str | None]:
     return [key_of(requests.reader, requests.source(row)) for row in rows]
+
+
+def _pieces(tasks: Iterator[Task]) -> Iterator[list[Task]]:
+    while piece := list(islice(tasks, _PIECE)):
+        yield piece
 
 
 def _slices(items: Sequence[Item], length: int) -> list[Sequence[Item]]:

@@ -18,7 +18,7 @@ from faceattr._folders import cache_folder
 from faceattr.exceptions import OutputError
 from faceattr.quality.metric import NoScore
 
-__all__ = ["QualityCache", "ScoreStore", "open_store"]
+__all__ = ["Entry", "QualityCache", "ScoreStore", "open_store"]
 
 _log = logging.getLogger(__name__)
 
