@@ -88,13 +88,19 @@ def unique_colours(image: UInt8Image) -> float:
     """Return the number of different RGB triplets."""
     packed = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA).reshape(-1).view("<u4")
     if len(packed) > _MOST_PIXELS:
-        packed.sort()
-        return float(np.count_nonzero(packed[1:] != packed[:-1]) + 1)
+        return float(_count_in_parts(packed))
     # Each pixel writes its number at its colour; the last one of a colour finds its own there.
     # What stood in the table before does not matter.
     place, order, table = _places(packed), _ORDER[: len(packed)], _table()
     table[place] = order
     return float(np.count_nonzero(table[place] == order))
+
+
+def _count_in_parts(packed: npt.NDArray[np.uint32]) -> int:
+    seen = np.zeros(_COLOURS, dtype=np.bool_)
+    for start in range(0, len(packed), _MOST_PIXELS):
+        seen[_places(packed[start : start + _MOST_PIXELS])] = True
+    return int(np.count_nonzero(seen))
 
 
 def _places(packed: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:

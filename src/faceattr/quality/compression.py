@@ -89,7 +89,7 @@ def _excess(steps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     by_shift = beyond[:, : n_blocks * _BLOCK].reshape(4, n_blocks, _BLOCK)
     by_shift = np.sort(by_shift, axis=1)
     typical = by_shift[:, n_blocks // 2]  # the median: an edge of the picture is no grid
-    return typical[_OTHER_HALF, typical.argmax(axis=1)]
+    return np.asarray(typical[_OTHER_HALF, typical.argmax(axis=1)])
 
 
 _OTHER_HALF = np.array([1, 0, 3, 2])

@@ -1,13 +1,67 @@
-"""Thresholds under a name."""
+"""Thresholds by name, for those who have none of their own.
+
+They were set by looking at the chips of UTKFace beside each threshold, and at chips compressed
+with known JPEG qualities. Shares of 18,971 chips (200x200 pixels) outside of each limit, without
+BRISQUE:
+
+| metric | lenient | standard | strict |
+|---|---|---|---|
+| laplacian_variance | 0.08 % | 1.42 % | 7.05 % |
+| high_frequency_energy | 0.04 % | 1.12 % | 4.05 % |
+| luminance | 0.01 % | 0.03 % | 0.06 % |
+| contrast | 0 | 0.01 % | 0.02 % |
+| entropy | 0.01 % | 0.01 % | 0.01 % |
+| size | 0 | 0 | 0 |
+| clipped_dark | 0 | 0 | 0.01 % |
+| clipped_bright | 0.01 % | 0.01 % | 0.01 % |
+| blockiness | 0 | 0 | 0 |
+| any of them | 0.09 % | 1.82 % | 7.64 % |
+
+Limits of light are wide on purpose. A mean luma below 60 would drop 3.7 % of the chips labelled
+Black and 0.3 % of those labelled White, one above 190 would drop 8.9 % of the children below 4
+years and 1.5 % of all: such a limit chooses people, not pictures. No preset looks at skin tone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 __all__ = ["PRESETS"]
 
-PRESETS: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = {
-    "lenient": {},
-    "standard": {},
-    "strict": {},
+PRESETS: dict[str, dict[str, tuple[float | None, float | None]]] = {
+    "lenient": {  # what is hard to recognise
+        "brisque": (None, 65.0),
+        "laplacian_variance": (5.0, None),
+        "high_frequency_energy": (-2.0, None),
+        "luminance": (25.0, 235.0),
+        "contrast": (100.0, None),
+        "entropy": (4.5, None),
+        "size": (32.0, None),
+        "clipped_dark": (None, 0.6),
+        "clipped_bright": (None, 0.6),
+        "blockiness": (None, 6.0),
+    },
+    "standard": {  # what is plainly blurred, blocky or without light
+        "brisque": (None, 55.0),
+        "laplacian_variance": (8.0, None),
+        "high_frequency_energy": (0.5, None),
+        "luminance": (35.0, 225.0),
+        "contrast": (200.0, None),
+        "entropy": (5.0, None),
+        "size": (64.0, None),
+        "clipped_dark": (None, 0.5),
+        "clipped_bright": (None, 0.5),
+        "blockiness": (None, 4.5),
+    },
+    "strict": {  # what has a visible flaw
+        "brisque": (None, 45.0),
+        "laplacian_variance": (12.0, None),
+        "high_frequency_energy": (2.0, None),
+        "luminance": (40.0, 215.0),
+        "contrast": (300.0, None),
+        "entropy": (5.5, None),
+        "size": (112.0, None),
+        "clipped_dark": (None, 0.4),
+        "clipped_bright": (None, 0.4),
+        "blockiness": (None, 3.5),
+    },
 }
+"""Limits (low, high) by metric, None where there is none."""

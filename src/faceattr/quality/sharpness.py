@@ -74,7 +74,9 @@ def high_frequency_energy(image: UInt8Image) -> float:
     if min(image.shape[:2]) < _SMALLEST:
         return NoScore(_TOO_SMALL)
     middle = gray_square(image)[_NARROW, _NARROW]
-    spectrum = cv2.dft(cv2.multiply(middle, _WINDOW, dtype=cv2.CV_32F))
+    # The window of a bright flat image would have some detail of its own.
+    varying = middle - np.float32(cv2.mean(middle)[0])
+    spectrum = cv2.dft(cv2.multiply(varying, _WINDOW))
     # OpenCV keeps one of each pair of conjugate numbers; these three are their own conjugates.
     single = float(spectrum[0, -1]) ** 2 + float(spectrum[-1, 0]) ** 2
     single += float(spectrum[-1, -1]) ** 2
@@ -89,7 +91,7 @@ def _window(side: int) -> npt.NDArray[np.float32]:
     """
     rise = np.sin(np.pi / 2 * (np.arange(_TAPER) + 0.5) / _TAPER) ** 2
     line = np.concatenate([rise, np.ones(side - 2 * _TAPER), rise[::-1]])
-    return (np.outer(line, line) / (line**2).mean()).astype(np.float32)
+    return np.asarray(np.outer(line, line) / (line**2).mean(), dtype=np.float32)
 
 
 def _high_band(side: int) -> npt.NDArray[np.uint8]:
@@ -99,7 +101,7 @@ def _high_band(side: int) -> npt.NDArray[np.uint8]:
     across = np.broadcast_to(paired, (side, side))
     down = np.repeat(full[:, None], side, axis=1)
     down[:, [0, -1]] = paired[:, None]  # the columns of real numbers are packed downward
-    return (np.hypot(across, down) > _CUT * side / 2).astype(np.uint8)
+    return np.asarray(np.hypot(across, down) > _CUT * side / 2, dtype=np.uint8)
 
 
 _WINDOW = _window(_SPECTRUM_SIDE)

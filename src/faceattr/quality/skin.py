@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr.exceptions import InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.quality.colour import is_monochrome
 from faceattr.quality.metric import NoScore, quality_metric
@@ -26,7 +27,7 @@ __all__ = ["ITA_BANDS", "ita", "ita_band", "skin_mask"]
 ITA_BANDS = ("dark", "brown", "tan", "intermediate", "light", "very light")
 """Bands of the individual typology angle, from low to high."""
 
-_EDGES = (-np.inf, -30.0, 10.0, 28.0, 41.0, 55.0, np.inf)
+_EDGES = (-30.0, 10.0, 28.0, 41.0, 55.0)
 
 _SMALLEST = 16
 _FEWEST = 0.04  # of all pixels
@@ -82,17 +83,35 @@ def ita_band(values: Sequence[float] | npt.NDArray[np.floating] | pd.Series) -> 
     pandas.Categorical
         Ordered from ``"dark"`` to ``"very light"``, missing where the angle is.
 
+    Raises
+    ------
+    InvalidTypeError
+        If `values` is no sequence of numbers.
+
     Examples
     --------
     >>> from faceattr.quality import ita_band
     >>> list(ita_band([60.0, 41.0, -50.0]))
     ['very light', 'intermediate', 'dark']
     """
-    angles = np.asarray(values, dtype=np.float64)
-    codes = np.digitize(angles, _EDGES[1:-1], right=True)
-    return pd.Categorical.from_codes(
-        np.where(np.isnan(angles), -1, codes), categories=list(ITA_BANDS), ordered=True
-    )
+    angles = _angles(values)
+    codes = np.digitize(angles, _EDGES, right=True)
+    names = np.append(np.array(ITA_BANDS, dtype=object), np.nan)
+    named = names[np.where(np.isnan(angles), len(ITA_BANDS), codes)]
+    return pd.Categorical(named.tolist(), categories=list(ITA_BANDS), ordered=True)
+
+
+def _angles(values: object) -> npt.NDArray[np.float64]:
+    try:
+        numbers = pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(
+            "not angles",
+            argument="values",
+            expected="a sequence of numbers in degrees",
+            found=repr(values)[:80],
+        ) from error
+    return np.asarray(numbers)
 
 
 def skin_mask(image: UInt8Image) -> npt.NDArray[np.bool_]:

@@ -1,11 +1,4 @@
-"""Contract checks for those who write a head or a backbone of their own.
-
-Each check raises `ContractError` with what was expected and found, so that it serves in a test of
-any framework::
-
-    from faceattr.testing import check_head
-    check_head(MyHead, RegressionTask("age", bounds=(0, 116)))
-"""
+"""Contract checks of heads and backbones."""
 
 from __future__ import annotations
 
@@ -18,19 +11,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from faceattr.exceptions import FaceAttrError
 from faceattr.models import Head, Model
 from faceattr.tables import pred_column, prob_column
 from faceattr.tasks import ClassificationTask, RegressionTask, Task
+from faceattr.testing.contract import ContractError, expect
 
-__all__ = ["ContractError", "check_backbone", "check_head"]
+__all__ = ["check_backbone", "check_head"]
 
 _N = 12
 _FEATURES = 8
-
-
-class ContractError(FaceAttrError, AssertionError):
-    """A part does not do what the library relies on."""
 
 
 def check_head(head: type[Head], task: Task) -> None:
@@ -88,17 +77,17 @@ def check_backbone(module: nn.Module, *, image_size: int = 64) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 3, image_size, image_size))
     images = torch.from_numpy(pixels.astype(np.uint8))
     together = model.features(images).detach()
-    _expect(
+    expect(
         together.shape == (3, model.num_features),
         "features have another shape than declared",
         f"(3, {model.num_features})",
         str(tuple(together.shape)),
     )
-    _expect(
+    expect(
         bool(torch.isfinite(together).all()), "features are not finite", "finite numbers", "others"
     )
     alone = torch.cat([model.features(images[row : row + 1]).detach() for row in range(3)])
-    _expect(
+    expect(
         torch.allclose(together, alone, rtol=1e-3, atol=1e-4),
         "in evaluation mode an image's features depend on the images beside it",
         "equal features",
@@ -106,7 +95,7 @@ def check_backbone(module: nn.Module, *, image_size: int = 64) -> None:
     )
     model.train()
     model(images)["value"].sum().backward()
-    _expect(
+    expect(
         any(p.grad is not None for p in model.backbone.parameters()),
         "no gradient reaches the backbone",
         "gradients",
@@ -132,7 +121,7 @@ def _check_labels(head: Head, features: Tensor, labels: Tensor) -> None:
 def _check_shapes(head: Head, features: Tensor) -> None:
     outputs = head(features)
     wanted = (_N, head.output_size(head.task))
-    _expect(
+    expect(
         outputs.shape == wanted,
         "outputs have another shape",
         str(wanted),
@@ -142,22 +131,20 @@ def _check_shapes(head: Head, features: Tensor) -> None:
 
 def _check_loss(head: Head, features: Tensor, labels: Tensor) -> None:
     known = head.labelled(labels)
-    _expect(
+    expect(
         known.dtype == torch.bool and known.tolist() == [False] + [True] * (_N - 1),
         "labelled() does not tell which labels are missing",
         "False for the first label, True for the others",
         str(known.tolist()),
     )
     losses = head.loss(head(features), labels)
-    _expect(
+    expect(
         losses.shape == (_N,), "the loss is not one number an image", f"({_N},)", str(losses.shape)
     )
-    _expect(
+    expect(
         bool(torch.isfinite(losses).all()), "losses are not finite", "finite numbers", str(losses)
     )
-    _expect(
-        float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0])
-    )
+    expect(float(losses.detach()[0]) == 0.0, "a missing label costs something", "0", str(losses[0]))
 
 
 def _check_mixing(head: Head, features: Tensor, labels: Tensor) -> None:
@@ -176,7 +163,7 @@ def _check_mixing(head: Head, features: Tensor, labels: Tensor) -> None:
         head.mixed_loss(outputs, labels, other, torch.zeros(_N)),
     )
     mixed = head.mixed_loss(outputs, labels, other, share)
-    _expect(bool(torch.isfinite(mixed).all()), "mixed losses are not finite", "numbers", str(mixed))
+    expect(bool(torch.isfinite(mixed).all()), "mixed losses are not finite", "numbers", str(mixed))
     _expect_close(
         "a missing label adds something to the mixed loss",
         torch.stack([(1 - share[0]) * theirs[0], share[-1] * mine[-1]]),
@@ -207,7 +194,7 @@ def _check_ranges(head: Head, features: Tensor, table: pd.DataFrame) -> None:
     narrow, wide = encode((high - low) / 20), encode((high - low) / 5)
     _check_labels(head, features, narrow)
     excess = head.loss(outputs, wide) - head.loss(outputs, narrow)
-    _expect(
+    expect(
         bool((excess <= 1e-4).all()),
         "a wider range costs more than one inside it",
         "no more",
@@ -225,7 +212,7 @@ def _check_learns(head: Head, features: Tensor, labels: Tensor) -> None:
         torch.autograd.backward(loss)
         optimizer.step()
         last = float(loss.detach())
-    _expect(
+    expect(
         last < first,
         "gradient descent does not lower the loss",
         f"below {first:.3g}",
@@ -238,16 +225,16 @@ def _check_columns(task: Task, columns: Mapping[str, npt.NDArray[np.generic]], n
     if isinstance(task, ClassificationTask):
         wanted += [prob_column(task.name, label) for label in task.classes]
     missing = [name for name in wanted if name not in columns]
-    _expect(not missing, "columns are missing", str(wanted), str(list(columns)))
+    expect(not missing, "columns are missing", str(wanted), str(list(columns)))
     lengths = {name: len(values) for name, values in columns.items() if len(values) != n}
-    _expect(not lengths, "columns have another length", str(n), str(lengths))
+    expect(not lengths, "columns have another length", str(n), str(lengths))
     predicted = columns[pred_column(task.name)]
     if isinstance(task, ClassificationTask):
         _check_classes(task, columns, predicted)
         return
     numbers = predicted.astype(np.float64)
     low, high = task.bounds or (-np.inf, np.inf)
-    _expect(
+    expect(
         bool(((numbers >= low) & (numbers <= high) & np.isfinite(numbers)).all()),
         "predictions leave the task's bounds",
         f"finite numbers in [{low:g}, {high:g}]",
@@ -261,17 +248,17 @@ def _check_classes(
     predicted: npt.NDArray[np.generic],
 ) -> None:
     strange = sorted(set(predicted.tolist()) - set(task.classes))
-    _expect(not strange, "predictions are no classes", str(task.classes), str(strange))
+    expect(not strange, "predictions are no classes", str(task.classes), str(strange))
     names = [prob_column(task.name, label) for label in task.classes]
     probabilities = np.stack([columns[name].astype(np.float64) for name in names], axis=1)
-    _expect(
+    expect(
         bool(np.allclose(probabilities.sum(axis=1), 1) and (probabilities >= 0).all()),
         "probabilities are not such",
         "numbers of at least 0 that sum to 1",
         str(probabilities),
     )
     best = [task.classes[row] for row in probabilities.argmax(axis=1)]
-    _expect(
+    expect(
         predicted.tolist() == best,
         "the prediction is not the most probable class",
         str(best),
@@ -281,9 +268,4 @@ def _check_classes(
 
 def _expect_close(problem: str, expected: Tensor, found: Tensor) -> None:
     near = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-5, atol=1e-6)
-    _expect(near, problem, str(expected), str(found))
-
-
-def _expect(holds: bool, problem: str, expected: str, found: str) -> None:
-    if not holds:
-        raise ContractError(problem, expected=expected, found=found)
+    expect(near, problem, str(expected), str(found))
