@@ -53,6 +53,7 @@ nitpick_ignore_regex = [
     # Type variables, and types that are only named inside, have no page.
     (r"py:.*", r"faceattr\.\w+\.[A-Z]"),
     (r"py:.*", r"faceattr\.\w+\.\w+\.\w+"),
+    (r"py:.*", r"faceattr\._\w+\.\w+"),
 ]
 
 FIGURES = Path(__file__).parent / "_build" / "figures"

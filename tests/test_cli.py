@@ -351,7 +351,7 @@ def test_help_and_version(run) -> None:
     assert run("--version").out == f"faceattr {faceattr.__version__}\n"
     shown = run("--help")
     assert (shown.code, shown.err) == (0, "")
-    for command in ("demo", "train", "predict", "evaluate", "duplicates", "merge"):
+    for command in ("demo", "train", "predict", "evaluate", "quality", "duplicates", "merge"):
         assert command in shown.out
         assert f"usage: faceattr {command}" in run(command, "--help").out
 

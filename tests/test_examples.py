@@ -32,6 +32,22 @@ def test_quickstart(tmp_path, monkeypatch, capsys):
     assert "always guessing the median age" in capsys.readouterr().out
 
 
+def test_quality(tmp_path, monkeypatch, capsys):
+    from faceattr.tables import read_table
+
+    monkeypatch.chdir(tmp_path)
+    load("quality", monkeypatch).main(images=8)
+    written = {path.name for path in (tmp_path / "quality-output").iterdir()}
+    assert {"quality.csv", "quality.png", "quality.html"} <= written
+    table = read_table(tmp_path / "quality-output" / "quality.csv")
+    fallen = (table["reasons"] != "").groupby(table["sample_id"].str.split("/").str[0]).sum()
+    assert fallen[["dark", "blurred", "compressed", "broken.png"]].tolist() == [8, 8, 8, 1]
+    assert fallen["good"] <= 4
+    out = capsys.readouterr().out
+    assert "good: accepted" in out or "good: rejected" in out
+    assert "broken: rejected: cannot be read: not an image file - send another file" in out
+
+
 @pytest.mark.parametrize("recipe", ["default", "study"])
 def test_train_utkface(recipe, tmp_path, monkeypatch):
     faces = Dataset.synthetic(60, size=64)

@@ -46,7 +46,7 @@ def test_tables_images_and_evaluation_do_without_torch(module: str) -> None:
 
 
 def test_the_names_for_tables_do_without_torch() -> None:
-    names = "Dataset, BinnedEvaluator, TaskSet, RegressionTask, ClassificationTask"
+    names = "Dataset, BinnedEvaluator, QualityFilter, TaskSet, RegressionTask, ClassificationTask"
     assert loaded_by(f"from faceattr import {names}").isdisjoint(HEAVY)
 
 

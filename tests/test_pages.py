@@ -14,6 +14,7 @@ from faceattr.cli import _parser
 from faceattr.data import Dataset
 from faceattr.jobs import TrainingJob
 from faceattr.models import HEADS
+from faceattr.quality import QUALITY_METRICS
 from faceattr.registry import Registry
 from faceattr.training.augment import POLICIES
 
@@ -61,7 +62,9 @@ def _registries_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what a page registers."""
     from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
-    registries: list[Registry] = [HEADS, POLICIES, CLASSIFICATION_METRICS, REGRESSION_METRICS]
+    registries: list[Registry] = [
+        *(HEADS, POLICIES, CLASSIFICATION_METRICS, REGRESSION_METRICS, QUALITY_METRICS)
+    ]
     for registry in registries:
         monkeypatch.setattr(registry, "_items", dict(registry._items))
 

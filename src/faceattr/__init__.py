@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from faceattr.data import Dataset
     from faceattr.evaluation import BinnedEvaluator
     from faceattr.models import Model
+    from faceattr.quality import QualityFilter
     from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
     from faceattr.training import TrainConfig, Trainer
 
@@ -23,6 +24,7 @@ __all__ = [
     "ClassificationTask",
     "Dataset",
     "Model",
+    "QualityFilter",
     "RegressionTask",
     "TaskSet",
     "TrainConfig",
@@ -35,6 +37,7 @@ _HOMES = {
     "ClassificationTask": "faceattr.tasks",
     "Dataset": "faceattr.data",
     "Model": "faceattr.models",
+    "QualityFilter": "faceattr.quality",
     "RegressionTask": "faceattr.tasks",
     "TaskSet": "faceattr.tasks",
     "TrainConfig": "faceattr.training",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,12 @@ from faceattr.images import (
 )
 
 __all__ = [
+    "FILES",
+    "FileImages",
     "ImageTable",
     "ImagesInput",
-    "KeyedImages",
     "Requests",
+    "SourceReader",
     "StackedImages",
     "gather_requests",
     "text_array",
@@ -48,12 +50,32 @@ class ImageTable(Protocol):
         ...
 
 
-@runtime_checkable
-class KeyedImages(ImageTable, Protocol):
-    """A data set that can tell what its images hold without decoding them."""
+class SourceReader(NamedTuple):
+    """Two functions of an image's source: a path, bytes or pixels.
 
-    def content_key(self, position: int) -> bytes:
-        """Return 16 bytes that are equal for equal content."""
+    Attributes
+    ----------
+    read : callable
+        Returns the image, uint8 (H, W, 3), or raises ImageReadError.
+    key : callable
+        Returns 16 bytes that say what the image is, without decoding it, or raises ImageReadError;
+        None for what is no file.
+    portable : bool
+        Whether both, and the sources, can be sent to another process.
+    """
+
+    read: Callable[[Any], UInt8Image]
+    key: Callable[[Any], bytes | None]
+    portable: bool = True
+
+
+@runtime_checkable
+class FileImages(ImageTable, Protocol):
+    """A data set whose images are read by what stands in the column ``path``."""
+
+    @property
+    def reader(self) -> SourceReader:
+        """How they are read."""
         ...
 
 
@@ -88,23 +110,25 @@ class Requests:
         table, or columns that were made for these requests alone.
     count : int
         Their number.
-    read : callable
-        Returns the image at a position, or raises ImageReadError.
-    key : callable, optional
-        Returns 16 bytes that say what the image at a position holds, without decoding it, or
-        raises ImageReadError; None for an image that is no file. Without it, no image has a key.
+    source : callable
+        Returns what the reader needs to know of the image at a position.
+    reader : SourceReader
     stacked : StackedImages, optional
         Where all images are decoded already.
     """
 
     known: Known
     count: int
-    read: Callable[[int], UInt8Image]
-    key: Callable[[int], bytes | None] | None = None
+    source: Callable[[int], Any]
+    reader: SourceReader
     stacked: StackedImages | None = None
 
     def __len__(self) -> int:
         return self.count
+
+    def read(self, position: int) -> UInt8Image:
+        """Return the image at a position, or raise ImageReadError."""
+        return self.reader.read(self.source(position))
 
 
 def gather_requests(inputs: ImagesInput) -> Requests:
@@ -132,15 +156,24 @@ def gather_requests(inputs: ImagesInput) -> Requests:
     if isinstance(inputs, list | tuple | pd.Series | pd.Index | np.ndarray):
         return _from_items(inputs if isinstance(inputs, list | tuple) else list(inputs))
     if isinstance(inputs, ImageTable):
-        stacked = inputs if isinstance(inputs, StackedImages) else None
-        key = inputs.content_key if isinstance(inputs, KeyedImages) else None
-        return Requests(inputs.table, len(inputs.table), inputs.read, key, stacked)
+        return _from_table(inputs)
     raise InvalidTypeError(
         "not images",
         argument="inputs",
         expected="a path, folder, array, PIL image, bytes, Dataset, CachedImages, or a list",
         found=type(inputs).__name__,
     )
+
+
+def _from_table(images: ImageTable) -> Requests:
+    table = images.table
+    if isinstance(images, FileImages):
+        return Requests(
+            table, len(table), np.asarray(table["path"], dtype=object).__getitem__, images.reader
+        )
+    stacked = images if isinstance(images, StackedImages) else None
+    reader = SourceReader(images.read, lambda _: None, portable=False)
+    return Requests(table, len(table), int, reader, stacked)
 
 
 def _from_folder(folder: Path) -> Requests:
@@ -152,12 +185,7 @@ def _from_folder(folder: Path) -> Requests:
     start = str(folder / "_")[:-1]
     paths = text_array([start + name.replace("/", os.sep) for name in names])
     known = {"sample_id": text_array(names), "path": paths}
-    return Requests(
-        known,
-        len(names),
-        read=lambda position: read_image(str(paths[position])),
-        key=lambda position: key_of_bytes(read_bytes(str(paths[position]))),
-    )
+    return Requests(known, len(names), lambda position: str(paths[position]), FILES)
 
 
 def _from_items(items: Sequence[ImageSource]) -> Requests:
@@ -177,18 +205,19 @@ def _from_items(items: Sequence[ImageSource]) -> Requests:
         names[row] = path if isinstance(item, str | Path) else f"item-{row:06d}"
         paths[row] = path
     known = {"sample_id": text_array(names), "path": text_array(paths)}
-    return Requests(
-        known,
-        len(items),
-        read=lambda position: read_image(items[position]),
-        key=lambda position: _key_of_item(items[position]),
+    return Requests(known, len(items), items.__getitem__, FILES)
+
+
+def _key_of(source: ImageSource) -> bytes | None:
+    if isinstance(source, str | Path):
+        return key_of_bytes(read_bytes(source))
+    return (
+        key_of_bytes(bytes(source)) if isinstance(source, bytes | bytearray | memoryview) else None
     )
 
 
-def _key_of_item(item: ImageSource) -> bytes | None:
-    if isinstance(item, str | Path):
-        return key_of_bytes(read_bytes(item))
-    return key_of_bytes(bytes(item)) if isinstance(item, bytes | bytearray | memoryview) else None
+FILES = SourceReader(read_image, _key_of)
+"""Of image files, and of whatever else `read_image` takes."""
 
 
 def text_array(values: Sequence[str] | npt.NDArray[Any]) -> pd.api.extensions.ExtensionArray:

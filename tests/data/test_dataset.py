@@ -451,10 +451,3 @@ def test_reject_wants_known_ids_and_a_reason(
     with pytest.raises(DataError) as caught:
         faces.reject(reasons)
     assert caught.value.rows == (rows or tuple(reasons))
-
-
-def test_content_key_is_of_what_an_image_holds() -> None:
-    faces = Dataset.synthetic(3)
-    assert len({faces.content_key(row) for row in range(3)}) == 3
-    with pytest.raises(IndexError):
-        faces.content_key(3)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._requests import SourceReader
 from faceattr._validation import check_no_text
 from faceattr.data._fingerprints import Prints, take_prints
 from faceattr.data.duplicates import find_duplicates
@@ -88,6 +89,11 @@ class IndexedImages:
         return self._rejects.copy(deep=False)
 
     @property
+    def reader(self) -> SourceReader:
+        """How images are read by what stands in the column ``path``; scoring makes use of it."""
+        return SourceReader(read_sample, content_key)
+
+    @property
     def tasks(self) -> TaskSet:
         """The tasks, by name."""
         return self._tasks
@@ -128,23 +134,6 @@ class IndexedImages:
             If there is no such position.
         """
         return read_sample(str(self._table["path"].iloc[self._position(position)]))
-
-    def content_key(self, position: SupportsIndex) -> bytes:
-        """Tell what an image's file holds, without decoding it.
-
-        Returns
-        -------
-        bytes
-            16 bytes, equal for equal files, whatever they are called.
-
-        Raises
-        ------
-        ImageReadError
-            If the file cannot be opened.
-        IndexError
-            If there is no such position.
-        """
-        return content_key(str(self._table["path"].iloc[self._position(position)]))
 
     def select(self, mask_or_ids: Selection) -> Self:
         """Keep some of the images.

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from faceattr._threads import map_threads
+from faceattr._parallel import map_threads
 from faceattr.data.reader import (
     content_key,
     is_drawing,

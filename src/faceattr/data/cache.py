@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from faceattr._folders import cache_folder
-from faceattr._threads import map_threads
+from faceattr._parallel import map_threads
 from faceattr._validation import check_integer, check_output_folder
 from faceattr.data._packs import Pack, PackWriter, load_packs, pack_files, remove_leftovers
 from faceattr.data.reader import content_key, is_drawing, read_sample

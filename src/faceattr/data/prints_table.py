@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from faceattr._threads import map_threads
+from faceattr._parallel import map_threads
 from faceattr.data._fingerprints import HASH_BYTES, Prints, take_prints
 from faceattr.data.duplicates import find_duplicates
 from faceattr.exceptions import DataError, TableError

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from faceattr._threads import map_threads
+from faceattr._parallel import map_threads
 from faceattr.exceptions import ImageReadError, InvalidArgumentError
 from faceattr.images import KEY_BYTES, UInt8Image, key_of_bytes, read_bytes, read_image
 

@@ -14,6 +14,8 @@ from faceattr.evaluation.metrics import (
     higher_is_better,
     regression_metric,
 )
+from faceattr.evaluation.selective import risk_coverage
+from faceattr.evaluation.selective_result import RiskCoverage
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -23,7 +25,9 @@ __all__ = [
     "Evaluation",
     "Metric",
     "RegressionData",
+    "RiskCoverage",
     "classification_metric",
     "higher_is_better",
     "regression_metric",
+    "risk_coverage",
 ]

@@ -1,4 +1,4 @@
-"""Whole jobs as one call each: train from a job file, predict files, find duplicates, evaluate.
+"""Whole jobs as one call each: train from a job file, predict, score and evaluate, find duplicates.
 
 This is what the command line calls. A `TrainingJob` says everything that a training needs and can
 be written as a TOML file; torch is loaded when a job runs that needs it, not before.
@@ -11,6 +11,7 @@ from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
+from faceattr.jobs.quality import run_quality
 from faceattr.jobs.sections import DataSection, EvaluateSection, ModelSection, SplitSection
 from faceattr.jobs.training import TrainingResult, run_training
 
@@ -27,5 +28,6 @@ __all__ = [
     "run_evaluation",
     "run_merge",
     "run_prediction",
+    "run_quality",
     "run_training",
 ]

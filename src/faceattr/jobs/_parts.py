@@ -13,6 +13,7 @@ from faceattr.exceptions import InvalidArgumentError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from faceattr._requests import SourceReader
     from faceattr.images import UInt8Image
     from faceattr.tables import Shard
 
@@ -69,11 +70,12 @@ class ListedImages:
 
         return read_image(self._paths[position])
 
-    def content_key(self, position: int) -> bytes:
-        """Tell what the file of a row holds."""
-        from faceattr.images import key_of_bytes, read_bytes
+    @property
+    def reader(self) -> SourceReader:
+        """How they are read."""
+        from faceattr._requests import FILES
 
-        return key_of_bytes(read_bytes(self._paths[position]))
+        return FILES
 
 
 def check_part(shard: Shard | str | None, target: Path | None) -> Part | None:

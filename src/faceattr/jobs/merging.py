@@ -23,8 +23,8 @@ class MergeResult:
     Attributes
     ----------
     kind : str
-        "predictions", "duplicates" where the parts are fingerprints, or another kind that
-        `write_shard` was told.
+        "predictions", "quality", "duplicates" where the parts are fingerprints, or another kind
+        that `write_shard` was told.
     table : pandas.DataFrame
         What the job would have returned had it not been divided.
     """
@@ -45,7 +45,7 @@ def run_merge(
     Parameters
     ----------
     parts : path or sequence of paths
-        What `run_prediction` or `run_duplicates` wrote for each part, in any order.
+        What `run_prediction`, `run_quality` or `run_duplicates` wrote for each part, in any order.
     output : path, optional
         A ``.csv`` or ``.parquet`` file for the table.
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from faceattr._parallel import cores
 from faceattr._requests import Requests, StackedImages
-from faceattr._threads import cores
 from faceattr.exceptions import ImageReadError, InvalidTypeError
 from faceattr.images import UInt8Image, resize_image
 

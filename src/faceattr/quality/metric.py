@@ -7,7 +7,7 @@ scoring, caching, thresholds, reasons and figures come with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,6 +18,7 @@ from faceattr.registry import Registry
 
 __all__ = [
     "QUALITY_METRICS",
+    "BatchFunction",
     "Complaint",
     "NoScore",
     "QualityFunction",
@@ -32,6 +33,8 @@ Worse: TypeAlias = Literal["high", "low", "both"]
 
 QualityFunction: TypeAlias = Callable[[UInt8Image], float]
 """An image, uint8 (H, W, 3) RGB, to a number or a `NoScore`."""
+
+BatchFunction: TypeAlias = Callable[[Sequence[UInt8Image]], Sequence[float]]
 
 
 class NoScore(float):
@@ -102,6 +105,10 @@ class QualityMetric:
         What to say where a threshold is crossed.
     function : callable
         The function itself.
+    batch : callable, optional
+        Images to as many numbers, where that is faster than one by one.
+    variant : str, default ""
+        Told apart in kept scores beside the version: which weights were used.
     """
 
     name: str
@@ -115,6 +122,14 @@ class QualityMetric:
     too_low: Complaint | None
     too_high: Complaint | None
     function: QualityFunction
+    batch: BatchFunction | None = None
+    variant: str = ""
+
+    def many(self, images: Sequence[UInt8Image]) -> list[float]:
+        """Score several images, uint8 (H, W, 3) each, of any sizes."""
+        if self.batch is not None:
+            return list(self.batch(images))
+        return [self.function(image) for image in images]
 
     def __call__(self, image: UInt8Image) -> float:
         """Score one image, uint8 (H, W, 3)."""
@@ -229,7 +244,7 @@ def worst_ends() -> dict[str, Worse]:
     return {metric.name: metric.worse for metric in metrics if metric.worse is not None}
 
 
-_RESERVED = ("sample_id", "path", "error", "notes", "reasons")
+_RESERVED = ("sample_id", "path", "error", "notes", "reasons", "brisque_weights")
 
 
 def _check_name(name: str) -> None:

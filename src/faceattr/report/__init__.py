@@ -13,6 +13,8 @@ from faceattr.report.panels import (
     plot_residuals,
     plot_true_and_predicted,
 )
+from faceattr.report.scores import plot_scores, plot_strip
+from faceattr.report.selective import plot_risk_coverage
 from faceattr.report.style import new_figure
 
 __all__ = [
@@ -25,5 +27,8 @@ __all__ = [
     "plot_losses",
     "plot_metric_by_bin",
     "plot_residuals",
+    "plot_risk_coverage",
+    "plot_scores",
+    "plot_strip",
     "plot_true_and_predicted",
 ]

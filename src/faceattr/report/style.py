@@ -94,7 +94,12 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def new_figure(
-    rows: int = 1, columns: int = 1, *, width: float = 4.6, height: float = 3.6
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = 4.6,
+    height: float = 3.6,
+    width_ratios: Sequence[float] | None = None,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Make a figure of panels.
 
@@ -104,6 +109,8 @@ def new_figure(
         Panels.
     width, height : float
         Of one panel, in inches.
+    width_ratios : sequence of float, optional
+        How the width of a row is divided among its panels; evenly by default.
 
     Returns
     -------
@@ -112,7 +119,7 @@ def new_figure(
     """
     figure = NotebookFigure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    grid = figure.subplots(rows, columns, squeeze=False, width_ratios=width_ratios)
     return figure, [list(row) for row in grid]
 
 

@@ -7,7 +7,6 @@ usage. What a command does not need is not imported.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import re
@@ -19,6 +18,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from faceattr import __version__
+from faceattr.cli._output import (
+    add_command,
+    records,
+    show_table,
+    tell,
+    tell_unread,
+    write,
+    write_json,
+)
+from faceattr.cli._quality import add_quality, unread_notes
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -67,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except (FaceAttrError, OSError, RuntimeError, MemoryError) as error:
         return _complain(arguments, error, FAILURE)
     except KeyboardInterrupt:
-        _tell(arguments, "interrupted")
+        tell(arguments, "interrupted")
         return INTERRUPTED
     return code
 
@@ -104,23 +113,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
         shard=arguments.shard,
     )
-    _show_table(arguments, "predictions", table)
-    none_read = _tell_unread(arguments, table)
+    show_table(arguments, "predictions", table)
+    none_read = tell_unread(arguments, table, table["error"])
     # The part is whole, and what was not read is in it: a scheduler has nothing to repeat.
     return FAILURE if none_read and arguments.shard is None else 0
-
-
-def _tell_unread(arguments: argparse.Namespace, table: pd.DataFrame) -> bool:
-    """Say which images could not be read; return whether that is all of them."""
-    failed = table["error"] != ""
-    if failed.any():
-        first = table[failed].iloc[0]
-        _tell(
-            arguments,
-            f"{failed.sum():,} of {len(table):,} images could not be read and stand in the table "
-            f"with their error, such as {first['sample_id']}: {first['error']}",
-        )
-    return bool(failed.all())
 
 
 def _duplicates(arguments: argparse.Namespace) -> int:
@@ -133,10 +129,10 @@ def _duplicates(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
     )
     if arguments.shard is None:
-        _show_table(arguments, "duplicates", table)
+        show_table(arguments, "duplicates", table)
         _tell_duplicates(arguments, table)
     else:
-        _show_table(arguments, "fingerprints", table)
+        show_table(arguments, "fingerprints", table)
     return 0
 
 
@@ -144,11 +140,13 @@ def _merge(arguments: argparse.Namespace) -> int:
     from faceattr.jobs import run_merge
 
     result = run_merge(arguments.part, output=arguments.output)
-    _show_table(arguments, result.kind, result.table)
+    show_table(arguments, result.kind, result.table)
     if result.kind == "duplicates":
         _tell_duplicates(arguments, result.table)
     elif result.kind == "predictions":
-        return FAILURE if _tell_unread(arguments, result.table) else 0
+        return FAILURE if tell_unread(arguments, result.table, result.table["error"]) else 0
+    elif result.kind == "quality":
+        return FAILURE if tell_unread(arguments, result.table, unread_notes(result.table)) else 0
     return 0
 
 
@@ -171,9 +169,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         figure=arguments.figure,
     )
     if arguments.json:
-        _write_json({"metrics": _records(evaluation.to_frame())})
+        write_json({"metrics": records(evaluation.to_frame())})
     else:
-        _write(evaluation.summary())
+        write(evaluation.summary())
     return 0
 
 
@@ -191,19 +189,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_evaluate(commands)
+    add_quality(commands)
     _add_duplicates(commands)
     _add_merge(commands)
     return parser
 
 
 def _add_demo(commands: Any) -> None:
-    command = _add(commands, "demo", _demo, "train and evaluate on drawings, without any data")
+    command = add_command(
+        commands, "demo", _demo, "train and evaluate on drawings, without any data"
+    )
     command.add_argument("--output", metavar="DIR", help="folder of the results (faceattr-demo)")
     command.add_argument("--epochs", type=int, metavar="N", help="passes over the drawings")
 
 
 def _add_train(commands: Any) -> None:
-    command = _add(commands, "train", _train, "run the training that a TOML file describes")
+    command = add_command(commands, "train", _train, "run the training that a TOML file describes")
     command.add_argument("job", metavar="JOB.toml", help="the job file")
     command.add_argument(
         "--set",
@@ -219,7 +220,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_predict(commands: Any) -> None:
-    command = _add(commands, "predict", _predict, "predict images with a trained model")
+    command = add_command(commands, "predict", _predict, "predict images with a trained model")
     command.add_argument("model", metavar="MODEL_FOLDER", help="what train or demo wrote")
     command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
@@ -230,7 +231,7 @@ def _add_predict(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    command = _add(commands, "evaluate", _evaluate, "evaluate anyone's table of predictions")
+    command = add_command(commands, "evaluate", _evaluate, "evaluate anyone's table of predictions")
     command.add_argument("predictions", metavar="PREDICTIONS", help=".csv or .parquet")
     command.add_argument("--quality", metavar="TABLE", help="further columns to group by")
     command.add_argument(
@@ -264,7 +265,7 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_duplicates(commands: Any) -> None:
     text = "find images of a folder that show the same photograph"
-    command = _add(commands, "duplicates", _duplicates, text)
+    command = add_command(commands, "duplicates", _duplicates, text)
     command.add_argument("folder", metavar="FOLDER", help="searched with all its sub-folders")
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
     command.add_argument(
@@ -276,18 +277,9 @@ def _add_duplicates(commands: Any) -> None:
 
 def _add_merge(commands: Any) -> None:
     text = "put the parts that --shard made together, after checking that they are all there"
-    command = _add(commands, "merge", _merge, text)
+    command = add_command(commands, "merge", _merge, text)
     command.add_argument("part", nargs="+", metavar="PART", help="the tables of all parts")
     command.add_argument("--output", metavar="TABLE", help="write the whole: .csv or .parquet")
-
-
-def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.add_argument("--json", action="store_true", help="write JSON to stdout")
-    command.add_argument("--quiet", action="store_true", help="no progress, only warnings")
-    command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    command.set_defaults(run=run, command=name)
-    return command
 
 
 def _bins(text: str) -> tuple[str, int | list[float | None]]:
@@ -312,65 +304,23 @@ def _task(text: str) -> tuple[str, list[str]]:
 def _show_training(arguments: argparse.Namespace, result: TrainingResult) -> None:
     if arguments.json:
         tables = {"metrics": result.evaluation.to_frame(), "history": result.history}
-        shown: dict[str, Any] = {name: _records(table) for name, table in tables.items()}
-        _write_json({"folder": str(result.folder), **shown})
+        shown: dict[str, Any] = {name: records(table) for name, table in tables.items()}
+        write_json({"folder": str(result.folder), **shown})
     else:
-        _write(result.evaluation.summary())
-    _tell(arguments, f"model, tables and figures lie in {result.folder}")
-
-
-def _show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) -> None:
-    """Write a table to stdout, unless it went to a file."""
-    if arguments.json:
-        _write_json({name: _records(table)})
-    elif arguments.output is None and name == "predictions":
-        _write(_predictions_text(table))
-    elif arguments.output is None and len(table):
-        _write(table.to_string(index=False) + "\n")
+        write(result.evaluation.summary())
+    tell(arguments, f"model, tables and figures lie in {result.folder}")
 
 
 def _tell_duplicates(arguments: argparse.Namespace, table: pd.DataFrame) -> None:
     groups = table["group"].nunique()
-    _tell(arguments, f"{len(table):,} images have a duplicate, in {groups:,} groups")
-
-
-def _predictions_text(table: pd.DataFrame) -> str:
-    columns = ["sample_id", *(name for name in table.columns if name.endswith(("_pred", "_std")))]
-    if (table["error"] != "").any():
-        columns.append("error")
-    return table[columns].to_string(index=False, na_rep="-", float_format="{:.2f}".format) + "\n"
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain JSON types; null for what is missing or no finite number."""
-    import numpy as np
-
-    plain = table.astype(object).replace([np.inf, -np.inf], np.nan)
-    return plain.where(plain.notna(), None).to_dict(orient="records")  # type: ignore[return-value]
-
-
-def _write_json(data: dict[str, Any]) -> None:
-    _write(json.dumps(data, indent=1, allow_nan=False) + "\n")
-
-
-def _write(text: str) -> None:
-    # A name that the terminal cannot show is shown escaped.
-    encoding = sys.stdout.encoding or "utf-8"
-    shown = text.encode(encoding, "backslashreplace").decode(encoding)
-    # Line by line, so that a reader that went away is noticed also where nothing is buffered.
-    sys.stdout.writelines(shown.splitlines(keepends=True))
-    sys.stdout.flush()
-
-
-def _tell(arguments: argparse.Namespace, text: str) -> None:
-    sys.stderr.write(f"faceattr {arguments.command}: {text}\n")
+    tell(arguments, f"{len(table):,} images have a duplicate, in {groups:,} groups")
 
 
 def _complain(arguments: argparse.Namespace, error: BaseException, code: int) -> int:
     if arguments.debug:
         traceback.print_exception(error)
     text = re.sub(r"\s*\n\s*", " ", str(error).strip()) or type(error).__name__
-    _tell(arguments, f"error: {text}")
+    tell(arguments, f"error: {text}")
     return code
 
 

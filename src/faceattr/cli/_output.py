@@ -1,0 +1,80 @@
+"""What commands say and show: tables to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["add_command", "records", "show_table", "tell", "tell_unread", "write", "write_json"]
+
+
+def add_command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    """Add a command with the options that every one has."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--json", action="store_true", help="write JSON to stdout")
+    command.add_argument("--quiet", action="store_true", help="no progress, only warnings")
+    command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    command.set_defaults(run=run, command=name)
+    return command
+
+
+def show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) -> None:
+    """Write a table to stdout, unless it went to a file."""
+    if arguments.json:
+        write_json({name: records(table)})
+    elif arguments.output is None and name == "predictions":
+        write(_predictions_text(table))
+    elif arguments.output is None and name == "quality":
+        write(table.to_string(index=False, na_rep="-", float_format="{:.4g}".format) + "\n")
+    elif arguments.output is None and len(table):
+        write(table.to_string(index=False) + "\n")
+
+
+def tell_unread(arguments: argparse.Namespace, table: pd.DataFrame, errors: pd.Series) -> bool:
+    """Say which images could not be read; return whether that is all of them."""
+    failed = errors != ""
+    if failed.any():
+        first, error = table[failed]["sample_id"].iloc[0], errors[failed].iloc[0]
+        tell(
+            arguments,
+            f"{failed.sum():,} of {len(table):,} images could not be read and stand in the table "
+            f"with their error, such as {first}: {error}",
+        )
+    return bool(len(failed) and failed.all())
+
+
+def _predictions_text(table: pd.DataFrame) -> str:
+    columns = ["sample_id", *(name for name in table.columns if name.endswith(("_pred", "_std")))]
+    if (table["error"] != "").any():
+        columns.append("error")
+    return table[columns].to_string(index=False, na_rep="-", float_format="{:.2f}".format) + "\n"
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain JSON types; null for what is missing or no finite number."""
+    import numpy as np
+
+    plain = table.astype(object).replace([np.inf, -np.inf], np.nan)
+    return plain.where(plain.notna(), None).to_dict(orient="records")  # type: ignore[return-value]
+
+
+def write_json(data: dict[str, Any]) -> None:
+    write(json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def write(text: str) -> None:
+    # A name that the terminal cannot show is shown escaped.
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
+    # Line by line, so that a reader that went away is noticed also where nothing is buffered.
+    sys.stdout.writelines(shown.splitlines(keepends=True))
+    sys.stdout.flush()
+
+
+def tell(arguments: argparse.Namespace, text: str) -> None:
+    sys.stderr.write(f"faceattr {arguments.command}: {text}\n")

@@ -1,0 +1,73 @@
+"""What is said of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from faceattr.exceptions import InvalidTypeError
+from faceattr.quality.flags import no_score_reason
+from faceattr.quality.metric import NoScore, QualityMetric
+from faceattr.quality.thresholds import Limits, complain
+
+__all__ = ["Verdict", "judge"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one image is accepted, why not, and what to do about it.
+
+    A verdict is neither true nor false: ask for `accepted`.
+
+    Attributes
+    ----------
+    accepted : bool
+    reasons : tuple of str
+        Why not, one for each limit that is crossed: ``"too dark (luminance 31.2, at least 60)"``.
+        Empty where the image is accepted.
+    advice : tuple of str
+        What the person in front of the camera can do, each once.
+    scores : dict of str to float
+        The metrics that have a limit; NaN (a `NoScore`) where one is not defined. Empty for an
+        image that cannot be read.
+    """
+
+    accepted: bool
+    reasons: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def __bool__(self) -> NoReturn:
+        raise InvalidTypeError(
+            "a verdict is neither true nor false", argument="verdict", hint="verdict.accepted"
+        )
+
+    def __str__(self) -> str:
+        if self.accepted:
+            scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items())
+            return f"accepted ({scores})"
+        advice = f" - {'; '.join(self.advice)}" if self.advice else ""
+        return f"rejected: {'; '.join(self.reasons)}{advice}"
+
+
+def judge(
+    metrics: Sequence[QualityMetric],
+    scores: Sequence[float],
+    limits: Mapping[str, Limits],
+    *,
+    flag_missing: bool,
+) -> Verdict:
+    """Return the verdict on an image by its scores, in the order of the metrics."""
+    reasons, advice = [], []
+    for metric, score in zip(metrics, scores, strict=True):
+        said = complain(metric, score, limits[metric.name])
+        if said is not None:
+            reasons.append(said.reason)
+            advice.append(said.advice)
+        elif isinstance(score, NoScore) and flag_missing:
+            reasons.append(no_score_reason(metric.name, score.reason))
+            advice.append("take another photo")
+    found = {metric.name: score for metric, score in zip(metrics, scores, strict=True)}
+    once = tuple(dict.fromkeys(text for text in advice if text))
+    return Verdict(not reasons, tuple(reasons), once, found)

@@ -1,0 +1,233 @@
+"""Pages of HTML that need no other file: text, tables, figures and images, all in one.
+
+Every text is escaped; only what these functions made themselves is taken for markup. A page loads
+nothing from elsewhere, and its content policy forbids it to.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from faceattr.exceptions import InvalidArgumentError, OutputError
+
+__all__ = [
+    "Markup",
+    "check_page_path",
+    "html_cards",
+    "html_figure",
+    "html_figures",
+    "html_image",
+    "html_page",
+    "html_section",
+    "html_table",
+    "html_text",
+    "write_html",
+]
+
+_QUALITY = 80
+_STYLE = """
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: #fff; color: #262626;
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
+h1 { font-size: 1.5rem; line-height: 1.2; margin: .5rem 0; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #d9d9d9; }
+.note { border-left: 4px solid #D55E00; padding: .25rem .75rem; background: #fdf3ec; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #e3e3e3; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #8c8c8c; }
+.figure { max-width: 100%; height: auto; display: block; }
+.figures { display: grid; gap: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
+.cards { display: grid; gap: 1rem .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+.cards figure { margin: 0; min-width: 0; }
+.cards img { width: 100%; aspect-ratio: 1; object-fit: contain; background: #f2f2f2; }
+.cards figcaption { font-size: .8rem; line-height: 1.35; overflow-wrap: anywhere; }
+.blank { aspect-ratio: 1; background: #f2f2f2; color: #595959; font-size: .8rem; padding: .5rem; }
+.value { font-weight: 600; }
+@media print { .cards figure { break-inside: avoid; } }
+"""
+
+
+class Markup(str):
+    """Text that is HTML already; any other text is escaped where it is put into a page."""
+
+    __slots__ = ()
+
+
+def html_text(text: str, *, kind: str = "p") -> Markup:
+    """Return text as a paragraph, or as ``kind="note"``, a paragraph that stands out."""
+    return Markup(f'<p class="{escape(kind)}">{_safe(text)}</p>\n')
+
+
+def html_section(title: str, *parts: str) -> Markup:
+    """Return parts under a heading; parts that are plain text become paragraphs."""
+    return Markup(f"<section>\n<h2>{_safe(title)}</h2>\n{_join(parts)}</section>\n")
+
+
+def html_table(table: pd.DataFrame) -> Markup:
+    """Return a table; numbers are written as they are, so they are best rounded to text before.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its index is not shown. Missing values are left blank.
+
+    Returns
+    -------
+    Markup
+        In a box of its own that scrolls sideways on a narrow screen.
+    """
+    head = "".join(f"<th>{_safe(str(name))}</th>" for name in table.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>\n"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return Markup(
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{rows}</tbody>\n</table></div>\n"
+    )
+
+
+def html_figure(figure: Figure, description: str, *, dpi: int = 110) -> Markup:
+    """Return a matplotlib figure as an image within the page; `description` says what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    data = _data_uri(buffer.getvalue(), "image/png")
+    return Markup(f'<img class="figure" src="{data}" alt="{_safe(description)}">\n')
+
+
+def html_figures(figures: Iterable[Markup]) -> Markup:
+    """Return what `html_figure` returned, as many side by side as fit."""
+    return Markup(f'<div class="figures">\n{"".join(figures)}</div>\n')
+
+
+def html_image(image: npt.NDArray[np.uint8], description: str, *, side: int = 224) -> Markup:
+    """Return an image within the page, as a JPEG.
+
+    Parameters
+    ----------
+    image : numpy.ndarray of uint8, shape (H, W, 3)
+        RGB.
+    description : str
+        What is read out in place of it.
+    side : int, default 224
+        Larger images are scaled down until their longer side has so many pixels.
+
+    Returns
+    -------
+    Markup
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    _, data = cv2.imencode(
+        ".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    )
+    source = _data_uri(data.tobytes(), "image/jpeg")
+    return Markup(f'<img src="{source}" alt="{_safe(description)}" loading="lazy">')
+
+
+def html_cards(cards: Iterable[Sequence[str]]) -> Markup:
+    """Return pictures with captions, as many side by side as fit.
+
+    Parameters
+    ----------
+    cards : iterable of (picture, heading, line, ...)
+        The picture is what `html_image` returned; any other text stands in its place.
+
+    Returns
+    -------
+    Markup
+    """
+    return Markup(f'<div class="cards">\n{"".join(map(_card, cards))}</div>\n')
+
+
+def _card(card: Sequence[str]) -> str:
+    picture, heading, *lines = card
+    shown = (
+        picture if isinstance(picture, Markup) else f'<div class="blank">{escape(picture)}</div>'
+    )
+    caption = "<br>".join([f'<span class="value">{_safe(heading)}</span>', *map(_safe, lines)])
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>\n"
+
+
+def html_page(title: str, *parts: str) -> Markup:
+    """Return a whole page; parts that are plain text become paragraphs."""
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return Markup(
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{_safe(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<h1>{_safe(title)}</h1>\n{_join(parts)}</body>\n</html>\n"
+    )
+
+
+def check_page_path(path: str | Path, argument: str) -> Path:
+    """Return the path of a page to be written."""
+    target = Path(path)
+    if target.suffix.lower() not in {".html", ".htm"}:
+        raise InvalidArgumentError(
+            "not the name of a page",
+            argument=argument,
+            expected="a name that ends in .html",
+            found=str(path),
+        )
+    return target
+
+
+def write_html(page: Markup, path: Path) -> Path:
+    """Write a page, whole or not at all; its folder is made where needed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A file name that is not UTF-8 reaches Python as lone surrogates, which no page can hold.
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            "the page cannot be written",
+            argument="path",
+            found=f"{path} ({error.strerror or error})",
+            hint="give a file in a folder that you may write to",
+        ) from error
+    finally:
+        with suppress(OSError):  # such as a folder that is none
+            temporary.unlink()
+    return path
+
+
+def _safe(text: str) -> str:
+    return text if isinstance(text, Markup) else escape(text)
+
+
+def _join(parts: Iterable[str]) -> str:
+    return "".join(part if isinstance(part, Markup) else html_text(part) for part in parts)
+
+
+def _cell(value: object) -> str:
+    return "" if pd.isna(value) else _safe(str(value))  # type: ignore[call-overload]
+
+
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

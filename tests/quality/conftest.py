@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from quality_samples import calls, photos
+
+__all__ = ["calls", "photos"]
