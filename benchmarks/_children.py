@@ -1,7 +1,8 @@
 """Fresh processes that measure themselves, and are watched from outside.
 
-A child prints one line of JSON at its end. Its anonymous memory (RssAnon of /proc, Linux only) is
-read every few milliseconds by the parent, so that the watching takes part in nothing.
+A child prints one line of JSON at its end. Its anonymous memory and that of the processes that it
+starts (RssAnon of /proc, Linux only) is read every few milliseconds by the parent, so that the
+watching takes part in nothing.
 """
 
 from __future__ import annotations
@@ -79,11 +80,16 @@ def watch_child(code: str, *arguments: object) -> Watched:
 
 
 def _anonymous(process: int) -> int | None:
+    """Return the memory of a process and of those that it started; None when it has ended."""
     try:
         text = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+        started = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
     except OSError:
         return None
-    return next((int(f[1]) * 1024 for f in _fields(text) if f[0] == "RssAnon:"), None)
+    own = next((int(f[1]) * 1024 for f in _fields(text) if f[0] == "RssAnon:"), None)
+    if own is None:
+        return None
+    return own + sum(_anonymous(int(child)) or 0 for child in started.split())
 
 
 def _fields(text: str) -> Sequence[list[str]]:

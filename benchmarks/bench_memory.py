@@ -3,7 +3,7 @@
     python benchmarks/bench_memory.py [--quick]
 
 Makes small JPEG files of noise in a temporary folder (no two are near-duplicates) and indexes,
-compares and predicts 2,000, 20,000 and 200,000 of them, each in a fresh process.
+compares, scores and predicts 2,000, 20,000 and 200,000 of them, each in a fresh process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZES = (2_000, 20_000, 200_000)
 SIDE = 32
 A_FOLDER = 2_000
 # Duplicates cannot be found without the fingerprints of all images, 50 bytes each.
-TARGETS = {"index": 100, "duplicates": 150, "predict": 100}
+TARGETS = {"index": 100, "duplicates": 150, "predict": 100, "quality": 100}
 
 # What a table holds: its columns, and each text once, though two columns may share it.
 TABLE_BYTES = """
@@ -48,6 +48,12 @@ prepare = str
     "duplicates": """
 prepare = Dataset.from_utkface
 work = lambda ds: ds.duplicates()
+table = lambda found: found
+""",
+    "quality": """
+from faceattr import QualityFilter
+prepare = Dataset.from_utkface
+work = QualityFilter(cache=False).score
 table = lambda found: found
 """,
     "predict": f"""
@@ -108,8 +114,9 @@ def main() -> None:
         ),
         "Where it goes": "Of each image, finding duplicates keeps 50 bytes of fingerprints with "
         "the data set for later splits, and sorts them. Prediction turns raw outputs into "
-        "columns batch by batch, and reads at most three batches ahead. The threads' heaps make "
-        "the peak of one run differ from the next by some MiB.",
+        "columns batch by batch, and reads at most three batches ahead. Scoring is done by "
+        "worker processes, whose memory is counted too. The threads' heaps make the peak of one "
+        "run differ from the next by some MiB.",
     }
     write_page(options, "memory", "Memory by number of images", results, sections)
 

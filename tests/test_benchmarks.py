@@ -14,6 +14,7 @@ PAGES = {
     "bench_imports": "imports",
     "bench_index": "index",
     "bench_predict": "predict",
+    "bench_quality": "quality",
     "bench_training": "training",
 }
 if Path("/proc/self/status").exists():

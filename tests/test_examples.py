@@ -48,15 +48,41 @@ def test_quality(tmp_path, monkeypatch, capsys):
     assert "broken: rejected: cannot be read: not an image file - send another file" in out
 
 
-@pytest.mark.parametrize("recipe", ["default", "study"])
-def test_train_utkface(recipe, tmp_path, monkeypatch):
-    faces = Dataset.synthetic(60, size=64)
-    data = tmp_path / "UTKFace"
-    data.mkdir()
+def write_utkface(folder, count):
+    faces = Dataset.synthetic(count, size=64)
+    folder.mkdir()
     for position, row in enumerate(faces.table.itertuples()):
         gender = int(row.gender == "female")
-        name = f"{row.age:.0f}_{gender}_0_2017{position:013d}.jpg.chip.jpg"
-        cv2.imwrite(str(data / name), faces.read(position)[:, :, ::-1])
+        name = f"{row.age:.0f}_{gender}_{position % 5}_2017{position:013d}.jpg.chip.jpg"
+        cv2.imwrite(str(folder / name), faces.read(position)[:, :, ::-1])
+    return folder
+
+
+def test_quality_utkface(tmp_path, monkeypatch):
+    from faceattr.tables import write_table
+
+    data = write_utkface(tmp_path / "UTKFace", 40)
+    table = Dataset.from_utkface(data).table.assign(
+        age_pred=30.0, gender_pred=["male", "female"] * 20
+    )
+    write_table(table, tmp_path / "predictions.csv")
+    example = load("quality_utkface", monkeypatch)
+    options = ["--data", data, "--out", tmp_path, "--predictions", tmp_path / "predictions.csv"]
+    arguments = example.parse_arguments([str(option) for option in options])
+    monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
+    example.main()
+    page = (tmp_path / "quality-utkface.md").read_text(encoding="utf-8")
+    assert "40 chips" in page
+    assert "### age, mae: unfiltered" in page
+    assert "| brisque | high |" in page
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert pictures == {f"quality-utkface{end}.png" for end in ("", "-age", "-gender")}
+    assert all(name in page for name in pictures)
+
+
+@pytest.mark.parametrize("recipe", ["default", "study"])
+def test_train_utkface(recipe, tmp_path, monkeypatch):
+    data = write_utkface(tmp_path / "UTKFace", 60)
     (data / "no_name.jpg").write_bytes(b"")
     example = load("train_utkface", monkeypatch)
     monkeypatch.setattr(example, "SIDE", 32)

@@ -22,6 +22,8 @@ from faceattr.quality.views import gray
 
 __all__ = ["BrisqueWeights", "brisque", "brisque_features", "brisque_metric", "brisque_scores"]
 
+_DECIMALS = 6
+
 SMALLEST_SIDE = 16
 """Pixels: of smaller images half of the statistics would come from their border."""
 
@@ -86,9 +88,11 @@ def brisque_scores(
     vectors = support_vectors(weights)
     moments = [_moments(image) for image in images]
     known = [found for found in moments if isinstance(found, tuple)]
-    scores = iter(vectors.predict(features_of(known)).tolist() if known else [])
+    # Rounded, since the last digits of a matrix product depend on the number of its rows.
+    found = vectors.predict(features_of(known)).round(_DECIMALS).tolist() if known else []
+    scores = iter(found)
     return [
-        found if isinstance(found, NoScore) else _or_no_score(next(scores)) for found in moments
+        image if isinstance(image, NoScore) else _or_no_score(next(scores)) for image in moments
     ]
 
 
@@ -140,7 +144,7 @@ def brisque_metric(weights: BrisqueWeights) -> QualityMetric:
         source="Mittal, Moorthy & Bovik 2012, IEEE TIP 21(12)",
         too_low=None,
         too_high=Complaint(
-            "distorted (blur, noise or compression)",
+            "distorted by blur, noise or compression",
             "hold the camera still, clean its lens, and send the original file",
         ),
         function=one,
