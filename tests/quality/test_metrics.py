@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -325,3 +326,15 @@ class TestDefaults:
     @pytest.mark.parametrize("preset", list(PRESETS))
     def test_no_preset_looks_at_skin_or_colour(self, preset: str) -> None:
         assert PRESETS[preset].keys().isdisjoint({"ita", "grayscale", "unique_colours"})
+
+
+def test_the_page_tells_of_every_metric_and_its_worse_end() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "quality.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| `")]
+    told = {
+        name.strip(" `"): worse.strip()
+        for names, worse, _ in (row for row in rows if len(row) == 3)
+        for name in names.split(",")
+    }
+    for name in DEFAULT_METRICS:
+        assert told[name] == (QUALITY_METRICS.get(name, argument="name").worse or ""), name
