@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -322,3 +323,27 @@ def test_an_array_of_another_form_is_told_how_to_mend_it(array, hint):
     with pytest.raises(InvalidTypeError) as caught:
         read_image(array)
     assert hint in caught.value.hint
+
+
+def test_an_opened_image_may_be_read_by_many_threads(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    with Image.open(tmp_path / "noise.png") as opened, ThreadPoolExecutor(8) as pool:
+        for found in pool.map(read_image, [opened] * 40):
+            np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize(
+    ("array", "hint"),
+    [
+        (np.zeros((4, 4, 3)), "floats in 0-1"),
+        (np.full((4, 4, 3), 200.0), "numbers in 0-255"),
+        (np.zeros((4, 4, 3), np.int64), "numbers in 0-255"),
+        (np.zeros((2, 4, 4, 3), np.uint8), "a batch"),
+    ],
+)
+def test_hints_for_arrays_fit_what_was_given(array: np.ndarray, hint: str) -> None:
+    with pytest.raises(InvalidTypeError) as caught:
+        read_image(array)
+    assert hint in str(caught.value.hint)

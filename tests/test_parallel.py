@@ -93,3 +93,9 @@ def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
         [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.splitlines() == ["running", "[0, 2, 4, 6]"]
+
+
+def test_what_cannot_be_sent_is_done_here(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        items = [1, file, "three"]
+        assert list(map_processes(type, items)) == [int, type(file), str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -92,6 +93,8 @@ def _result(
     if future is not None:
         try:
             return future.result()
+        except pickle.PicklingError:  # something that cannot be sent, such as an open file
+            pass
         except BrokenExecutor as error:
             _log.warning("a worker process ended (%s): going on without it", error)
     return function(item)

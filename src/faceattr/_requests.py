@@ -15,6 +15,7 @@ from PIL import Image
 
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import (
+    IMAGE_SUFFIXES,
     ImageSource,
     UInt8Image,
     image_names,
@@ -131,8 +132,8 @@ class Requests:
         return self.reader.read(self.source(position))
 
 
-def gather_requests(inputs: ImagesInput) -> Requests:
-    """List the images that `inputs` asks for.
+def gather_requests(inputs: ImagesInput, argument: str = "inputs") -> Requests:
+    """List the images that `inputs` asks for; `argument` is what errors call it.
 
     Of a folder ids are names relative to it, of paths the paths as given, of data sets their own;
     arrays, PIL images and bytes are called ``item-000000`` and up, by position.
@@ -142,10 +143,12 @@ def gather_requests(inputs: ImagesInput) -> Requests:
     InvalidTypeError
         If something is no image, path or data set.
     InvalidArgumentError
-        If a folder holds no image file.
+        If a folder holds no image file, or a path is neither a file nor the name of an image.
     """
     if isinstance(inputs, str | Path) and Path(inputs).is_dir():
-        return _from_folder(Path(inputs))
+        return _from_folder(Path(inputs), argument)
+    if isinstance(inputs, str | Path):
+        _check_name(Path(inputs), argument)
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST":
         # Arrays of a wrong kind are a mistake in the call, so they fail at once.
         return _from_items(
@@ -154,13 +157,14 @@ def gather_requests(inputs: ImagesInput) -> Requests:
     if isinstance(inputs, str | Path | bytes | bytearray | Image.Image):
         return _from_items([inputs])
     if isinstance(inputs, list | tuple | pd.Series | pd.Index | np.ndarray):
-        return _from_items(inputs if isinstance(inputs, list | tuple) else list(inputs))
+        items = inputs if isinstance(inputs, list | tuple) else list(inputs)
+        return _from_items(items, argument)
     if isinstance(inputs, ImageTable):
         return _from_table(inputs)
     raise InvalidTypeError(
         "not images",
-        argument="inputs",
-        expected="a path, folder, array, PIL image, bytes, Dataset, CachedImages, or a list",
+        argument=argument,
+        expected="a path, folder, array, PIL image, bytes, Dataset, or a list of images",
         found=type(inputs).__name__,
     )
 
@@ -176,11 +180,19 @@ def _from_table(images: ImageTable) -> Requests:
     return Requests(table, len(table), int, reader, stacked)
 
 
-def _from_folder(folder: Path) -> Requests:
+def _check_name(path: Path, argument: str) -> None:
+    """Raise for a path that is no file and does not look like one: a folder that is misspelt."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES and not path.exists():
+        raise InvalidArgumentError(
+            "no such file or folder", argument=argument, found=repr(str(path))
+        )
+
+
+def _from_folder(folder: Path, argument: str) -> Requests:
     names = image_names(folder)
     if not names:
         raise InvalidArgumentError(
-            "the folder holds no image", argument="inputs", found=str(folder)
+            "the folder holds no image", argument=argument, found=str(folder)
         )
     start = str(folder / "_")[:-1]
     paths = text_array([start + name.replace("/", os.sep) for name in names])
@@ -188,13 +200,13 @@ def _from_folder(folder: Path) -> Requests:
     return Requests(known, len(names), lambda position: str(paths[position]), FILES)
 
 
-def _from_items(items: Sequence[ImageSource]) -> Requests:
+def _from_items(items: Sequence[ImageSource], argument: str = "inputs") -> Requests:
     allowed = str | Path | bytes | bytearray | memoryview | np.ndarray | Image.Image
     wrong = next((row for row, item in enumerate(items) if not isinstance(item, allowed)), None)
     if wrong is not None:
         raise InvalidTypeError(
             "not an image",
-            argument=f"inputs[{wrong}]",
+            argument=f"{argument}[{wrong}]",
             expected="a path, array, PIL image or bytes",
             found=type(items[wrong]).__name__,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -52,6 +53,9 @@ KEY_BYTES = 16
 
 _WHITE = 255
 
+# A PIL image that is opened but not read is read by one thread, also where it is given twice.
+_LOADING = threading.Lock()
+
 
 def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> UInt8Image:
     """Read one image.
@@ -76,9 +80,10 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> UInt8Ima
         If `source` is none of the accepted types, or an array of another dtype or shape.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return check_array(source)
     if isinstance(source, Image.Image):
-        with _reading("PIL image"):  # one that was opened may not be decoded yet
+        with _reading("PIL image"), _LOADING:  # one that was opened may not be decoded yet
+            source.load()
             return _from_pil(source, "PIL image", max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return _decode(bytes(source), "bytes", max_pixels)
@@ -193,13 +198,22 @@ def _is_image(name: str) -> bool:
     return bool(stem) and dot + ending.lower() in IMAGE_SUFFIXES
 
 
-def _from_array(array: npt.NDArray[Any]) -> UInt8Image:
+def check_array(array: object, argument: str = "source") -> UInt8Image:
+    """Return an array as an image, uint8 (H, W, 3); InvalidTypeError if it is none."""
+    if not isinstance(array, np.ndarray):
+        raise InvalidTypeError(
+            "not an image",
+            argument=argument,
+            expected="a uint8 array (H, W, 3) in RGB, or (H, W)",
+            found=type(array).__name__,
+            hint="faceattr.images.read_image(...) reads files, bytes and PIL images",
+        )
     gray = array.ndim == 2
     rgb = array.ndim == 3 and array.shape[2] == 3
     if array.dtype != np.uint8 or not (gray or rgb) or array.size == 0:
         raise InvalidTypeError(
             "not an image",
-            argument="source",
+            argument=argument,
             expected="uint8 of shape (H, W, 3) in RGB, or (H, W)",
             found=f"{array.dtype} of shape {array.shape}",
             hint=_array_hint(array),
@@ -213,6 +227,10 @@ def _array_hint(array: npt.NDArray[Any]) -> str:
         return "for channels first: image.transpose(1, 2, 0)"
     if array.ndim == 3 and array.shape[2] == 4:
         return "for RGBA: image[:, :, :3], or PIL.Image.fromarray(image)"
+    if array.ndim == 4:
+        return "for a batch: one image at a time, such as images[0]"
+    if array.dtype.kind in "iu" or (array.size and float(np.nanmax(array)) > 1):
+        return "for numbers in 0-255: image.round().clip(0, 255).astype('uint8')"
     return "for floats in 0-1: (image * 255).round().astype('uint8')"
 
 
@@ -250,7 +268,7 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> UInt8Image:
         )
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":
-        return _from_array(_high_byte(upright))
+        return check_array(_high_byte(upright))
     if upright.has_transparency_data:
         layer = upright.convert("RGBA")
         paper = Image.new("RGBA", layer.size, (_WHITE, _WHITE, _WHITE, _WHITE))

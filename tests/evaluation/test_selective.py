@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceattr import Dataset, QualityFilter
 from faceattr.evaluation import RiskCoverage, risk_coverage
 from faceattr.evaluation.dropping import Order, WorstEnd, kept_sums
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.quality import worst_ends
 from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
 from prediction_samples import TASKS, make_predictions
 
@@ -494,7 +496,11 @@ class TestWrongInput:
         self, quality: pd.DataFrame, column: float, found: str
     ) -> None:
         with pytest.raises(TableError, match=found) as caught:
-            risk_coverage(make_predictions(), quality.assign(noise=column))
+            risk_coverage(
+                make_predictions(),
+                quality.assign(noise=column),
+                metrics=["blur", "luminance", "noise"],
+            )
         assert caught.value.argument == "quality, column 'noise'"
         assert caught.value.hint == "metrics=['blur', 'luminance']"
 
@@ -548,3 +554,21 @@ def test_a_single_task_has_its_unit() -> None:
     tasks = TaskSet([RegressionTask("age", unit="months")])
     result = risk_coverage(table_of([1, 2]), quality_of(q=[1, 2]), tasks=tasks, n_boot=0)
     assert result.plot().axes[0].get_ylabel() == "age MAE (months)"
+
+
+def test_a_whole_quality_table_can_be_given() -> None:
+    """Images of one size, and none of them gray: what is equal for all is left out and named."""
+    faces = Dataset.synthetic(40, size=64, seed=2)
+    quality = QualityFilter(cache=False).score(faces)
+    ids = faces.table["sample_id"]
+    predictions = faces.table[["sample_id", "age"]].assign(age_pred=30.0)
+    curves = risk_coverage(predictions, quality, worst=worst_ends(), n_boot=0)
+    drawn = set(curves.to_frame()["by"])
+    assert {"brisque", "luminance", "laplacian_variance", "random", "ideal"} <= drawn
+    assert "size" in curves.left_out
+    assert drawn.isdisjoint(curves.left_out)
+    assert f"equal for all images: {', '.join(curves.left_out)}." in curves.summary()
+    with pytest.raises(TableError, match="no image can be told"):
+        risk_coverage(predictions, quality, metrics=["brisque", "size"], n_boot=0)
+    with pytest.raises(TableError, match="no image can be told"):
+        risk_coverage(predictions, pd.DataFrame({"sample_id": ids, "size": 1.0}), n_boot=0)

@@ -68,7 +68,8 @@ def risk_coverage(
         useful that is not. Names that the quality table lacks do no harm.
     metrics : sequence of str, optional
         Columns of the quality table; booleans count as 0 and 1. By default all columns of numbers
-        that the predictions do not have.
+        that the predictions do not have and that tell images apart; the others are named in the
+        result's ``left_out``.
     coverages : sequence of float in (0, 1]
         Shares of images to keep; 1 is always among them. Kept are the fewest images that are at
         least this share. By default 1, 0.95, ..., 0.5.
@@ -88,8 +89,8 @@ def risk_coverage(
     Raises
     ------
     TableError
-        If a table has no rows or lacks a column, the tables share no id, or a metric has fewer
-        than two values among the images.
+        If a table has no rows or lacks a column, the tables share no id, or a metric that was
+        asked for has fewer than two values among the images.
     InvalidArgumentError, InvalidTypeError
         If a metric is not in the quality table, or another argument is outside its limits.
 
@@ -125,7 +126,7 @@ def risk_coverage(
     shares, ends = check_coverages(coverages), check_worst(worst)
     check_tables(predictions, quality)
     table = predictions.sort_values("sample_id", kind="stable").reset_index(drop=True)
-    scores = join_scores(table, quality, metrics)
+    scores, left_out = join_scores(table, quality, metrics)
     chosen = _tasks(table, tasks)
     curves = [_TaskCurves(part, scores, ends, shares) for part in _parts(table, chosen)]
     for counts in resampled_counts(len(table), resampling.n_boot, resampling.seed):
@@ -141,6 +142,7 @@ def risk_coverage(
         quality=quality,
         scores=scores,
         parts={curve.part.task.name: curve.part for curve in curves},
+        left_out=left_out,
     )
 
 

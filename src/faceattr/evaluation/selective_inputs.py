@@ -117,15 +117,23 @@ def check_tables(predictions: pd.DataFrame, quality: pd.DataFrame) -> None:
 
 def join_scores(
     predictions: pd.DataFrame, quality: pd.DataFrame, metrics: Sequence[str] | None
-) -> pd.DataFrame:
-    """Return the quality of every prediction: a float column a metric, NaN where not known.
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Bring the quality of every prediction.
+
+    Returns
+    -------
+    scores : pandas.DataFrame
+        A float column a metric, NaN where not known.
+    left_out : tuple of str
+        Columns that were not asked for and tell no image from another, as sizes that are all equal.
 
     Raises
     ------
     InvalidArgumentError
         If a metric is not a column of the quality table.
     TableError
-        If the tables share no id, or a column has no numbers or one number only.
+        If the tables share no id, or a column has no numbers or one number only: one that was
+        asked for, or all that there are.
     """
     names = _numeric(predictions, quality) if metrics is None else _named(quality, metrics)
     reserved = {RANDOM, IDEAL}.intersection(names)
@@ -142,7 +150,7 @@ def join_scores(
     joined, _ = join_quality(predictions[["sample_id"]], scores, names)
     joined = joined[names]
     useless = [name for name in names if joined[name].nunique() < 2]
-    if useless:
+    if useless and (metrics is not None or len(useless) == len(names)):
         values = joined[useless[0]].dropna()
         rest = [name for name in names if name not in useless]
         raise TableError(
@@ -152,7 +160,7 @@ def join_scores(
             found=f"{values.iloc[0]:g} for all" if len(values) else "missing values only",
             hint=f"metrics={rest}" if rest else None,
         )
-    return joined
+    return joined.drop(columns=useless), tuple(useless)
 
 
 def _numeric(predictions: pd.DataFrame, quality: pd.DataFrame) -> list[str]:

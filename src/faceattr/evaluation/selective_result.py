@@ -42,6 +42,8 @@ class RiskCoverage:
         with a row a prediction.
     parts : mapping of str to TaskRows
         The rows of each task.
+    left_out : tuple of str
+        Columns of numbers that tell no image from another, as sizes that are all equal.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -52,6 +54,7 @@ class RiskCoverage:
     quality: pd.DataFrame = field(repr=False)
     scores: pd.DataFrame = field(repr=False)
     parts: Mapping[str, TaskRows] = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return all curves as one long table.

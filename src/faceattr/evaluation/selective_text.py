@@ -45,6 +45,8 @@ def summarise_curves(result: RiskCoverage) -> str:
             f"metric of any use,\nabout {by_chance:.1f} of {n_curves} changes in a column would "
             "still seem to differ from 0."
         )
+    if result.left_out:
+        notes.append(f"Left out, equal for all images: {', '.join(result.left_out)}.")
     blocks.append("\n".join(notes))
     return "\n\n".join(blocks) + "\n"
 

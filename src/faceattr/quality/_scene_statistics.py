@@ -60,16 +60,17 @@ def scene_moments(luma: Float32Image) -> Moments:
     height, width = luma.shape
     # Neighbours wrap around: a frame of copies makes every neighbour a shift of the flat array.
     framed = cv2.copyMakeBorder(_normalise(luma), 1, 1, 1, 0, cv2.BORDER_WRAP)
-    parts = _parts(np.asarray(framed, dtype=np.float32).reshape(-1))
     row = width + 1
-    sums = np.zeros((4, 5))
-    for start in range(1, height + 1, max(1, _BLOCK // row)):
-        stop = min(start + max(1, _BLOCK // row), height + 1)
+    rows = max(1, _BLOCK // row)
+    totals, sums = np.zeros(2), np.zeros((4, 5))
+    for start in range(0, height, rows):
+        block = framed[start : start + rows + 2]  # with a row more on either side
+        parts = _parts(np.asarray(block, dtype=np.float32).reshape(-1))
+        inside = parts[:2].reshape(2, len(block), row)[:, 1:-1, 1:]
+        totals += inside.sum(axis=(1, 2), dtype=np.float64)
         for number, shift in enumerate((1, row, row + 1, 1 - row)):
-            sums[number] += _shifted_products(parts, start * row, stop * row, shift, row)
-    inside = parts[:2].reshape(2, height + 2, row)[:, 1:-1, 1:]
-    absolute, squares = inside.sum(axis=(1, 2), dtype=np.float64)
-    return Moments(height * width, float(absolute), float(squares), sums)
+            sums[number] += _shifted_products(parts, row, parts.shape[1] - row, shift, row)
+    return Moments(height * width, float(totals[0]), float(totals[1]), sums)
 
 
 def _normalise(luma: Float32Image) -> Float32Image:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.images import UInt8Image
+from faceattr.images import UInt8Image, check_array
 from faceattr.quality._scene_statistics import (
     FEATURES,
     Moments,
@@ -22,8 +22,6 @@ from faceattr.quality.views import gray
 
 __all__ = ["BrisqueWeights", "brisque", "brisque_features", "brisque_metric", "brisque_scores"]
 
-_DECIMALS = 6
-
 SMALLEST_SIDE = 16
 """Pixels: of smaller images half of the statistics would come from their border."""
 
@@ -31,9 +29,10 @@ SMALLEST_SIDE = 16
 def brisque(image: UInt8Image, *, weights: BrisqueWeights = "bundled") -> float:
     """Score how natural an image looks; lower is better.
 
-    The same number as `piq.brisque` gives with the same support vectors (within 0.05 for 98 of 100
-    photographs; the rest differ by one step of piq's table of shapes, at most 0.1), in a fraction
-    of the time.
+    The same number as `piq.brisque` gives with the same support vectors, in a fraction of the time.
+    Both take the nearest shape of a table in steps of 0.001; where rounding makes piq take the next
+    one, scores differ by about 0.05. Within 0.05 are 98 of 100 face chips (largest difference
+    0.08), and about 90 of 100 images with strong noise or blur (0.2).
 
     Parameters
     ----------
@@ -52,6 +51,8 @@ def brisque(image: UInt8Image, *, weights: BrisqueWeights = "bundled") -> float:
 
     Raises
     ------
+    InvalidTypeError
+        If `image` is no such array.
     InvalidArgumentError
         If `weights` is none of the choices.
     WeightsError
@@ -82,15 +83,13 @@ def brisque_scores(
 
     Raises
     ------
-    InvalidArgumentError, WeightsError
+    InvalidTypeError, InvalidArgumentError, WeightsError
         As in `brisque`.
     """
     vectors = support_vectors(weights)
-    moments = [_moments(image) for image in images]
+    moments = [_moments(check_array(image, "image")) for image in images]
     known = [found for found in moments if isinstance(found, tuple)]
-    # Rounded, since the last digits of a matrix product depend on the number of its rows.
-    found = vectors.predict(features_of(known)).round(_DECIMALS).tolist() if known else []
-    scores = iter(found)
+    scores = iter(vectors.predict(features_of(known)).tolist() if known else [])
     return [
         image if isinstance(image, NoScore) else _or_no_score(next(scores)) for image in moments
     ]
@@ -110,7 +109,7 @@ def brisque_features(image: UInt8Image) -> npt.NDArray[np.float64]:
         with the neighbours to the left, above, above left and below left the shape, the mean, and
         the variances left and right of 0. NaN where there is no score.
     """
-    moments = _moments(image)
+    moments = _moments(check_array(image, "image"))
     if isinstance(moments, NoScore):
         return np.full(FEATURES, np.nan)
     features: npt.NDArray[np.float64] = features_of([moments])[0]

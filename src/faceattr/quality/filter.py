@@ -138,7 +138,7 @@ class QualityFilter:
             its range.
         """
         metrics = self._metrics()
-        requests = gather_requests(images)
+        requests = gather_requests(images, "images")
         if requests.stacked is not None:
             raise InvalidTypeError(
                 "images from the image cache were resized, and would have other scores",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from faceattr.exceptions import InvalidTypeError
-from faceattr.images import UInt8Image
+from faceattr.images import UInt8Image, check_array
 from faceattr.quality.colour import is_monochrome
 from faceattr.quality.metric import NoScore, quality_metric
 from faceattr.quality.reduced import small_chroma, small_image
@@ -131,6 +131,7 @@ def skin_mask(image: UInt8Image) -> npt.NDArray[np.bool_]:
     numpy.ndarray of bool, shape (H, W)
         Nowhere true where no skin is found, as in a picture without colour.
     """
+    image = check_array(image, "image")
     height, width = image.shape[:2]
     if is_monochrome(image):
         return np.zeros((height, width), dtype=np.bool_)

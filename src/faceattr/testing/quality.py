@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -32,8 +32,8 @@ def check_quality_metric(
 
     It returns a float that is finite and within the declared range, or a `NoScore` with a reason;
     the same one again, from a copy, a read-only array, a view that is not contiguous, in another
-    thread and inside the sharing of views; it does not change its image; and images of a single
-    row, column or pixel or of one colour are no exception.
+    thread, together with others and inside the sharing of views; it does not change its image; and
+    images of a single row, column or pixel or of one colour are no exception.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ def check_quality_metric(
             expected="a metric registered with worse=",
             found=known.name,
         )
-    for name, image in _samples():
-        _check_one(known, name, image)
+    samples = list(_samples())
+    alone = [_check_one(known, name, image) for name, image in samples]
+    _check_batch(known, [image for _, image in samples], alone)
     if degrade is not None:
         _check_degraded(known, degrade)
 
@@ -111,7 +112,21 @@ def _samples() -> Iterator[tuple[str, UInt8Image]]:
         yield f"flat {colour}", np.full((64, 64, 3), colour, dtype=np.uint8)
 
 
-def _check_one(metric: QualityMetric, name: str, image: UInt8Image) -> None:
+def _check_batch(
+    metric: QualityMetric, images: Sequence[UInt8Image], alone: Sequence[float]
+) -> None:
+    """Expect of images together, and of some of them, what they have alone."""
+    for some in (slice(None), slice(0, 2), slice(1, 7)):
+        together = metric.many(images[some])
+        expect(
+            len(together) == len(alone[some]) and all(map(_same, alone[some], together)),
+            "other scores of several images together",
+            str(alone[some]),
+            str(together),
+        )
+
+
+def _check_one(metric: QualityMetric, name: str, image: UInt8Image) -> float:
     before = image.copy()
     score = _score(metric, name, image)
     expect(
@@ -128,6 +143,7 @@ def _check_one(metric: QualityMetric, name: str, image: UInt8Image) -> None:
             repr(float(score)),
             repr(float(again)),
         )
+    return score
 
 
 def _again(metric: QualityMetric, name: str, image: UInt8Image) -> Iterator[tuple[str, float]]:
