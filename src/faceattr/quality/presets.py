@@ -32,40 +32,43 @@ __all__ = ["PRESETS"]
 
 PRESETS: dict[str, dict[str, tuple[float | None, float | None]]] = {
     "lenient": {  # what is hard to recognise
-        "brisque": (None, 70.0),
-        "laplacian_variance": (5.0, None),
-        "high_frequency_energy": (-2.0, None),
-        "luminance": (25.0, 235.0),
-        "contrast": (100.0, None),
-        "entropy": (4.5, None),
         "size": (32.0, None),
+        "luminance": (30.0, 235.0),
         "clipped_dark": (None, 0.6),
         "clipped_bright": (None, 0.6),
+        "contrast": (100.0, None),
+        "entropy": (4.5, None),
+        "laplacian_variance": (5.0, None),
+        "high_frequency_energy": (-2.0, None),
         "blockiness": (None, 6.0),
+        "brisque": (None, 70.0),
     },
     "standard": {  # what is plainly blurred, blocky or without light
-        "brisque": (None, 64.0),
-        "laplacian_variance": (8.0, None),
-        "high_frequency_energy": (0.5, None),
-        "luminance": (35.0, 225.0),
-        "contrast": (200.0, None),
-        "entropy": (5.0, None),
         "size": (64.0, None),
+        "luminance": (40.0, 225.0),
         "clipped_dark": (None, 0.5),
         "clipped_bright": (None, 0.5),
+        "contrast": (200.0, None),
+        "entropy": (5.0, None),
+        "laplacian_variance": (8.0, None),
+        "high_frequency_energy": (0.5, None),
         "blockiness": (None, 4.5),
+        "brisque": (None, 64.0),
     },
     "strict": {  # what has a visible flaw
-        "brisque": (None, 60.0),
-        "laplacian_variance": (12.0, None),
-        "high_frequency_energy": (2.0, None),
-        "luminance": (40.0, 215.0),
-        "contrast": (300.0, None),
-        "entropy": (5.5, None),
         "size": (112.0, None),
+        "luminance": (45.0, 215.0),
         "clipped_dark": (None, 0.4),
         "clipped_bright": (None, 0.4),
+        "contrast": (300.0, None),
+        "entropy": (5.5, None),
+        "laplacian_variance": (12.0, None),
+        "high_frequency_energy": (2.0, None),
         "blockiness": (None, 3.5),
+        "brisque": (None, 60.0),
     },
 }
-"""Limits (low, high) by metric, None where there is none."""
+"""Limits (low, high) by metric, None where there is none.
+
+Light comes first, since a dark picture has little contrast and little detail for that reason.
+"""

@@ -71,7 +71,9 @@ class _Scoring:
         self._store = store
         self._ids = np.asarray(requests.known["sample_id"], dtype=object)
         self._scores = np.full((len(metrics), len(requests)), np.nan)
-        self._notes: dict[int, dict[int, str]] = {}
+        self._notes = np.full(len(requests), "", dtype=object)
+        self._texts: dict[str, str] = {}  # each note once, however many images have it
+        self._order = {metric.name: place for place, metric in enumerate(metrics)}
         self._known = 0
 
     def run(self) -> Iterator[int]:
@@ -96,15 +98,11 @@ class _Scoring:
 
     def to_table(self) -> pd.DataFrame:
         """Return the table."""
-        notes = np.full(len(self._requests), "", dtype=object)
-        for row, found in self._notes.items():
-            notes[row] = "; ".join(found[position] for position in sorted(found))
-        columns = {
-            metric.name: values for metric, values in zip(self._metrics, self._scores, strict=True)
-        }
-        return pd.DataFrame(
-            {"sample_id": text_array(self._ids), **columns, NOTES: text_array(notes)}
-        )
+        names = [metric.name for metric in self._metrics]
+        table = pd.DataFrame(self._scores.T, columns=names, copy=False)
+        table.insert(0, "sample_id", pd.Series(text_array(self._ids)))
+        table[NOTES] = text_array(self._notes)
+        return table
 
     def _score(self) -> Iterator[list[Done]]:
         """Score what the store does not know; it is asked for the next images meanwhile."""
@@ -131,7 +129,7 @@ class _Scoring:
         tasks = []
         for row, key in zip(rows, keys, strict=True):
             if isinstance(key, str):
-                self._notes[row] = {0: key}
+                self._note(row, key)
                 continue
             scores: Mapping[int, float] = {} if key is None else known.get(key, {})
             for position, score in scores.items():
@@ -149,7 +147,7 @@ class _Scoring:
         """Fill in what is new, and yield what is to be kept of it."""
         if done.error:
             self._scores[:, done.row] = np.nan
-            self._notes[done.row] = {0: done.error}
+            self._note(done.row, done.error)
             return
         for position, score in zip(done.missing, done.scores, strict=True):
             self._set(done.row, position, score)
@@ -160,8 +158,14 @@ class _Scoring:
         self._scores[position, row] = score
         if isinstance(score, NoScore):
             reason = score.reason.replace("; ", ", ")  # which stands between notes
-            note = f"{self._metrics[position].name}: {reason}"
-            self._notes.setdefault(row, {})[position] = note
+            notes = [*filter(None, self._notes[row].split("; "))]
+            notes.append(f"{self._metrics[position].name}: {reason}")
+            # What was in the store comes first: put the notes in the order of the metrics.
+            notes.sort(key=lambda note: self._order[note.partition(": ")[0]])
+            self._note(row, "; ".join(notes))
+
+    def _note(self, row: int, text: str) -> None:
+        self._notes[row] = self._texts.setdefault(text, text)
 
 
 def _keys(requests: Requests, rows: Sequence[int]) -> list[bytes | str | None]:
