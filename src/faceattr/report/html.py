@@ -50,9 +50,8 @@ h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #d9d9d9;
 .scroll { overflow-x: auto; background:
   linear-gradient(to right, #fff 30%, transparent) left / 2rem 100% no-repeat local,
   linear-gradient(to left, #fff 30%, transparent) right / 2rem 100% no-repeat local,
-  radial-gradient(farthest-side at 0 50%, #0003, transparent) left / .6rem 100% no-repeat scroll,
-  radial-gradient(farthest-side at 100% 50%, #0003, transparent) right / .6rem 100% no-repeat scroll;
-}
+  radial-gradient(farthest-side at 0 50%, #0003, transparent) left / .6rem 100% no-repeat,
+  radial-gradient(farthest-side at 100% 50%, #0003, transparent) right / .6rem 100% no-repeat; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e3e3e3; }
