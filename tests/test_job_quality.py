@@ -138,7 +138,8 @@ def test_the_table_goes_to_stdout_and_the_summary_to_stderr(run) -> None:
     assert "2 of 8 images could not be read" in err
     code, out, err = run("quality", "photos", *METRICS)
     assert code == 0
-    assert out.splitlines()[0].split() == ["sample_id", "t_light", "t_spread", "notes"]
+    names = out.splitlines()[0].split()
+    assert (names[0], names[-1]) == ("sample_id", "notes")
     assert len(out.splitlines()) == 1 + 8
 
 
