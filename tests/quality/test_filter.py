@@ -74,7 +74,7 @@ def test_the_constructor_only_stores() -> None:
         ({"thresholds": 5}, InvalidTypeError, "thresholds"),
         ({"thresholds": [("t_light", (1, 2))]}, InvalidTypeError, "thresholds"),
         ({"thresholds": {"t_dark": (1, 2)}}, InvalidArgumentError, "thresholds"),
-        ({"thresholds": {3: (1, 2)}}, InvalidArgumentError, "thresholds"),
+        ({"thresholds": {3: (1, 2)}}, InvalidTypeError, "thresholds"),
         ({"thresholds": {"t_light": 5}}, InvalidTypeError, "thresholds['t_light']"),
         ({"thresholds": {"t_light": "12"}}, InvalidTypeError, "thresholds['t_light']"),
         ({"thresholds": {"t_light": (1, 2, 3)}}, InvalidTypeError, "thresholds['t_light']"),

@@ -267,7 +267,9 @@ def test_progress_goes_to_stderr(photos: Path, capsys: pytest.CaptureFixture[str
         ([], InvalidArgumentError, "nothing to score"),
         ("t_light", InvalidTypeError, "a single string"),
         (5, InvalidTypeError, "not names"),
-        ([5], InvalidArgumentError, "unknown quality metric"),
+        ([5], InvalidTypeError, "not the name of a metric"),
+        ([["t_light"]], InvalidTypeError, "not the name of a metric"),
+        ([None], InvalidTypeError, "not the name of a metric"),
     ],
 )
 def test_wrong_metrics(names: object, error: type[Exception], message: str) -> None:
@@ -352,6 +354,17 @@ def test_processes_say_what_threads_say(photos: Path, monkeypatch: pytest.Monkey
             assert found["notes"].tolist() == table["notes"].tolist()
     assert given == [4, 4]  # of two each; the two unreadable ones are read like the others
     assert expected[0]["notes"].str.contains("brisque: ").any()
+
+
+def test_a_function_of_the_library_under_another_name_stays_here(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = score(photos, "luminance", cache=False)["luminance"]
+    quality_metric("t_own")(QUALITY_METRICS.get("luminance", argument="x").function)
+    given = in_processes(monkeypatch)
+    table = score(photos, "t_own", "size", cache=False)
+    assert table["t_own"].equals(expected.rename("t_own"))
+    assert given == []
 
 
 def test_metrics_of_others_and_images_of_others_stay_here(

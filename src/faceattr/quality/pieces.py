@@ -14,8 +14,9 @@ from faceattr._parallel import map_processes, map_threads
 from faceattr._requests import SourceReader
 from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
-from faceattr.quality.finding import BRISQUE, WEIGHTS, find_metric
-from faceattr.quality.metric import NoScore, QualityMetric
+from faceattr.quality.finding import WEIGHTS, find_metric
+from faceattr.quality.metric import NoScore, QualityMetric, is_own
+from faceattr.quality.piq_adaptor import PIQ_PREFIX
 from faceattr.quality.views import sharing
 
 __all__ = [
@@ -91,11 +92,7 @@ def score_elsewhere(
 
 def can_leave(metrics: Sequence[QualityMetric], reader: SourceReader) -> bool:
     """Tell whether other processes can do this: they know no metric but the library's own."""
-    ours = all(
-        getattr(metric.function, "__module__", "").startswith("faceattr.quality.")
-        and (metric.name == BRISQUE or not metric.variant)
-        for metric in metrics
-    )
+    ours = all(is_own(metric) and not metric.name.startswith(PIQ_PREFIX) for metric in metrics)
     return ours and reader.portable
 
 
