@@ -18,17 +18,17 @@ from faceattr.exceptions import (
 )
 from faceattr.images import ImageSource, read_image
 from faceattr.quality import defaults, presets
+from faceattr.quality.columns import BRISQUE_WEIGHTS, UNREADABLE
 from faceattr.quality.dropping import Images, check_dataset, drop_flagged, rows_of
 from faceattr.quality.finding import BRISQUE, WEIGHTS, find_metric, find_metrics, metric_tag
 from faceattr.quality.flags import (
-    BRISQUE_WEIGHTS,
     MISSING,
     check_quality,
     check_weights,
     flag_table,
 )
 from faceattr.quality.metric import QualityMetric
-from faceattr.quality.pieces import UNREADABLE, score_images
+from faceattr.quality.pieces import score_images
 from faceattr.quality.scoring import score_requests
 from faceattr.quality.store import open_store
 from faceattr.quality.thresholds import (
@@ -69,7 +69,8 @@ class QualityFilter:
         None for an open end; ``{"brisque": (None, 0.95)}`` leaves out the worst twentieth.
     missing : {"flag", "keep"}, default "flag"
         What becomes of an image for which a metric with a threshold is not defined. One that
-        cannot be read is flagged in any case.
+        cannot be read is flagged in any case: its note says so, or it has no note and no score at
+        all, of two metrics at least, or of ``size`` or ``luminance``, which every image has.
     weights : {"bundled", "live"}, default "bundled"
         Whose support vectors BRISQUE is computed with.
     cache : bool, default True

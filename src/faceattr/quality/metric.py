@@ -16,6 +16,7 @@ from weakref import WeakSet
 from faceattr._validation import check_choice, check_integer
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.images import UInt8Image
+from faceattr.quality.columns import is_reserved
 from faceattr.registry import Registry
 
 __all__ = [
@@ -76,7 +77,8 @@ class Complaint:
     Attributes
     ----------
     reason : str
-        What is wrong with the image: ``"too dark"``.
+        What is wrong with the image: ``"too dark"``. A ``"; "``, which stands between reasons, is
+        shown as ``", "``.
     advice : str
         What the person in front of the camera can do: ``"turn towards the light"``.
     """
@@ -283,11 +285,8 @@ def worst_ends() -> dict[str, Worse]:
     return {metric.name: metric.worse for metric in metrics if metric.worse is not None}
 
 
-_RESERVED = ("sample_id", "path", "error", "notes", "reasons", "brisque_weights")
-
-
 def _check_name(name: str) -> None:
-    if name in _RESERVED or (name.startswith("is_") and name.endswith("_issue")):
+    if is_reserved(name):
         raise InvalidArgumentError(
             "a name that quality tables use themselves", argument="name", found=repr(name)
         )

@@ -14,14 +14,13 @@ from faceattr._parallel import map_processes, map_threads
 from faceattr._requests import SourceReader
 from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
+from faceattr.quality.columns import UNREADABLE, as_one
 from faceattr.quality.finding import WEIGHTS, find_metric
 from faceattr.quality.metric import NoScore, QualityMetric, is_own
 from faceattr.quality.piq_adaptor import PIQ_PREFIX
 from faceattr.quality.views import sharing
 
 __all__ = [
-    "NOTES",
-    "UNREADABLE",
     "Done",
     "Task",
     "can_leave",
@@ -30,9 +29,6 @@ __all__ = [
     "score_here",
     "score_images",
 ]
-
-NOTES = "notes"
-UNREADABLE = "cannot be read"
 
 _HELD_VALUES = 6_000_000
 """Pixel values that a worker holds to score images together: 50 chips, or a photograph alone."""
@@ -209,4 +205,4 @@ def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
 
 def _unreadable(error: ImageReadError | InvalidTypeError) -> str:
     found = "" if error.found is None else f" ({error.found})"
-    return f"{UNREADABLE}: {error.problem}{found}"
+    return as_one(f"{UNREADABLE}: {error.problem}{found}")
