@@ -181,6 +181,8 @@ def _call(metric: QualityMetric, function: Callable[[Any], Any], given: object, 
 
 
 def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(
             "the metric returned no number",
@@ -188,6 +190,7 @@ def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
             rows=[sample_id],
             expected="a float, or a NoScore with the reason",
             found=f"{value!r} ({type(value).__name__})",
+            hint="float(...)" if isinstance(value, bool | np.bool_) else None,
         )
     score = value if isinstance(value, NoScore) else float(value)
     if np.isnan(score):
