@@ -70,6 +70,23 @@ def test_quantiles_are_learned_from_the_folder() -> None:
     assert table.loc[table["reasons"] != "", "sample_id"].tolist() == ["0.png", "2a.png", "9.jpg"]
 
 
+def test_scores_are_written_where_nothing_can_be_learned_from_them(run) -> None:
+    folder = Path("broken")
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"")
+    with pytest.raises(TableError, match="no scores to learn"):
+        run_quality(folder, make(quantiles={"t_light": (0.2, None)}), output="q.csv")
+    pd.testing.assert_frame_equal(read_table("q.csv"), make().score(folder))
+    with pytest.raises(TableError, match="no scores to learn"):
+        run_quality("q.csv", make(quantiles={"t_light": (0.2, None)}), output="r.csv")
+    assert not Path("r.csv").exists()
+    code, _, err = run(
+        "quality", folder, *METRICS, "--quantile", "t_light=,0.5", "--output", "s.csv"
+    )
+    assert (code, "no scores to learn" in err) == (1, True)
+    assert len(read_table("s.csv")) == 1
+
+
 @pytest.mark.parametrize("of", [1, 3, 20])
 def test_parts_are_the_whole(of: int) -> None:
     names = [f"part-{number}.csv" for number in range(1, of + 1)]

@@ -50,6 +50,18 @@ class Registry(Generic[T]):
         self._items[name] = item
         return item
 
+    def replace(self, name: str, item: T) -> T:
+        """Put `item` in the place of what is registered as `name`, and return it.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is nothing of this name.
+        """
+        self.get(name, argument="name")
+        self._items[name] = item
+        return item
+
     def get(self, name: str, *, argument: str) -> T:
         """Return what is registered as `name`; `argument` is named in the error."""
         if name not in self._items:

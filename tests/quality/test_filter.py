@@ -15,9 +15,16 @@ from PIL import Image
 
 import faceattr
 from faceattr import ClassificationTask, Dataset, QualityFilter
-from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TableError
+from faceattr._requests import FILES
+from faceattr.exceptions import (
+    DataError,
+    ImageReadError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    TableError,
+)
 from faceattr.images import read_image
-from faceattr.quality import QUALITY_METRICS, Verdict, presets, quality_metric
+from faceattr.quality import QUALITY_METRICS, Complaint, Verdict, presets, quality_metric
 from faceattr.quality.thresholds import shown
 from faceattr.tables import read_table, write_table
 from quality_samples import LIGHT, Calls, flat, noisy
@@ -74,7 +81,7 @@ def test_the_constructor_only_stores() -> None:
         ({"thresholds": 5}, InvalidTypeError, "thresholds"),
         ({"thresholds": [("t_light", (1, 2))]}, InvalidTypeError, "thresholds"),
         ({"thresholds": {"t_dark": (1, 2)}}, InvalidArgumentError, "thresholds"),
-        ({"thresholds": {3: (1, 2)}}, InvalidArgumentError, "thresholds"),
+        ({"thresholds": {3: (1, 2)}}, InvalidTypeError, "thresholds"),
         ({"thresholds": {"t_light": 5}}, InvalidTypeError, "thresholds['t_light']"),
         ({"thresholds": {"t_light": "12"}}, InvalidTypeError, "thresholds['t_light']"),
         ({"thresholds": {"t_light": (1, 2, 3)}}, InvalidTypeError, "thresholds['t_light']"),
@@ -221,6 +228,57 @@ def test_scores_of_others_need_no_notes() -> None:
     assert chosen.flag(noted)["reasons"].tolist() == ["", ""]
     whole_numbers = make_table(t_light=[49, 50])
     assert chosen.flag(whole_numbers)["is_t_light_issue"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize("missing", ["flag", "keep"])
+def test_images_without_any_score_or_note_cannot_be_read(missing: str) -> None:
+    scores = {"t_light": [np.nan, np.nan, 90.0, 90.0], "t_spread": [np.nan, 5.0, np.nan, 5.0]}
+    chosen = make({"t_light": (50, None)}, missing=missing)
+    table = make_table(**scores)
+    flagged = chosen.flag(table)
+    expected = ["cannot be read: no score and no note", "t_light cannot be computed", "", ""]
+    if missing == "keep":
+        expected[1] = ""
+    assert flagged["reasons"].tolist() == expected
+    assert chosen.summary(table).startswith("4 images, 1 cannot be read")
+    noted = table.assign(notes=["t_light: black; t_spread: black", "", "", ""])
+    reason = chosen.flag(noted)["reasons"][0]  # which is known to be another
+    assert reason == ("t_light cannot be computed: black" if missing == "flag" else "")
+
+
+@pytest.mark.parametrize(("name", "read"), [("t_light", True), ("size", False)])
+def test_one_missing_score_tells_only_where_every_image_has_it(name: str, read: bool) -> None:
+    chosen = QualityFilter({name: (5, None)}, metrics=[name], missing="keep")
+    flagged = chosen.flag(make_table(**{name: [np.nan, 90.0]}))
+    assert flagged[f"is_{name}_issue"].tolist() == [not read, False]
+
+
+def test_a_reason_stays_one_reason(photos: Path, tmp_path: Path) -> None:
+    @quality_metric(
+        "t_parted", label="one; two", complaints=(None, Complaint("too much; far too much", ""))
+    )
+    def parted(image):
+        return 5.0
+
+    above = QualityFilter({"t_parted": (None, 3)}, metrics=["t_parted"])
+    below = QualityFilter({"t_parted": (7, None)}, metrics=["t_parted"])
+    first = "too much, far too much (t_parted 5, at most 3)"
+    second = "one, two too low (t_parted 5, at least 7)"
+    for chosen, reason in ((above, first), (below, second)):
+        assert chosen.flag(chosen.score(photos / "1.png"))["reasons"].tolist() == [reason]
+        assert chosen.check(photos / "1.png").reasons == (reason,)
+    images = [photos / "1.png"]
+    page = above.to_html(tmp_path / "q.html", images, above.score(images))
+    assert first in page.read_text(encoding="utf-8")
+
+
+def test_a_note_stays_one_note(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path):
+        raise ImageReadError("torn; burnt", found="ashes; more ashes")
+
+    monkeypatch.setattr("faceattr._requests.FILES", FILES._replace(read=fail))
+    [note] = make(cache=False).score([photos / "1.png"])["notes"]
+    assert note == "cannot be read: torn, burnt (ashes, more ashes)"
 
 
 def test_a_flagged_table_is_kept_on_disk(photos: Path, tmp_path: Path) -> None:
@@ -437,11 +495,11 @@ def test_a_verdict() -> None:
     bad = chosen.check(flat(3))
     assert bad.reasons == (
         "too dark (t_light 3, at least 50)",
-        "t_spread cannot be computed: a flat image; no detail",
+        "t_spread cannot be computed: a flat image, no detail",
     )
     assert bad.advice == ("turn towards the light", "take another photo")
     assert str(bad) == (
-        "rejected: too dark (t_light 3, at least 50); t_spread cannot be computed: a flat image; "
+        "rejected: too dark (t_light 3, at least 50); t_spread cannot be computed: a flat image, "
         "no detail - turn towards the light; take another photo"
     )
     assert np.isnan(bad.scores["t_spread"])
@@ -656,4 +714,5 @@ def test_every_combination_of_flags_adds_up() -> None:
         assert row.is_t_light_issue == (not 50 <= light <= 200)
         assert row.is_t_red_issue == (not red <= 99)
         assert (row.reasons == "") == (not row.is_t_light_issue and not row.is_t_red_issue)
-        assert row.reasons.count(";") == (row.is_t_light_issue and row.is_t_red_issue)
+        if not np.isnan([light, red]).all():  # which is one reason
+            assert row.reasons.count(";") == (row.is_t_light_issue and row.is_t_red_issue)

@@ -186,7 +186,9 @@ def test_a_metric_that_fails_says_where(photos: Path) -> None:
     assert caught.value.__notes__ == ["while scoring t_broken of 0.png"]
 
 
-@pytest.mark.parametrize("value", [None, "3", True, np.array([1.0]), [1.0], 1j])
+@pytest.mark.parametrize(
+    "value", [None, "3", np.array([1.0]), [1.0], 1j, np.array(1j), np.array("1")]
+)
 def test_a_metric_that_returns_no_number_is_named(value: object) -> None:
     @quality_metric("t_odd")
     def odd(image):
@@ -195,6 +197,17 @@ def test_a_metric_that_returns_no_number_is_named(value: object) -> None:
     with pytest.raises(InvalidTypeError, match="t_odd: the metric returned no number") as caught:
         score([flat(3)], "t_odd")
     assert caught.value.rows == ("item-000000",)
+
+
+@pytest.mark.parametrize("value", [True, np.bool_(False), np.array(True)])
+def test_a_metric_that_returns_a_truth_value_is_told_what_to_do(value: object) -> None:
+    @quality_metric("t_odd")
+    def odd(image):
+        return value
+
+    with pytest.raises(InvalidTypeError, match="t_odd: the metric returned no number") as caught:
+        score([flat(3)], "t_odd")
+    assert caught.value.hint == "float(...)"
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, np.inf, -np.inf])
@@ -222,6 +235,9 @@ def test_infinity_is_no_score_where_there_is_no_bound() -> None:
         (np.float32(0.5), 0.5, ""),
         (1, 1.0, ""),
         (np.int64(0), 0.0, ""),
+        (np.array(0.5, np.float32), 0.5, ""),
+        (np.array(1), 1.0, ""),
+        (np.array(np.nan), None, "t_odd: not defined"),
         (float("nan"), None, "t_odd: not defined"),
         (NoScore("because"), None, "t_odd: because"),
     ],
@@ -267,7 +283,9 @@ def test_progress_goes_to_stderr(photos: Path, capsys: pytest.CaptureFixture[str
         ([], InvalidArgumentError, "nothing to score"),
         ("t_light", InvalidTypeError, "a single string"),
         (5, InvalidTypeError, "not names"),
-        ([5], InvalidArgumentError, "unknown quality metric"),
+        ([5], InvalidTypeError, "not the name of a metric"),
+        ([["t_light"]], InvalidTypeError, "not the name of a metric"),
+        ([None], InvalidTypeError, "not the name of a metric"),
     ],
 )
 def test_wrong_metrics(names: object, error: type[Exception], message: str) -> None:
@@ -352,6 +370,17 @@ def test_processes_say_what_threads_say(photos: Path, monkeypatch: pytest.Monkey
             assert found["notes"].tolist() == table["notes"].tolist()
     assert given == [4, 4]  # of two each; the two unreadable ones are read like the others
     assert expected[0]["notes"].str.contains("brisque: ").any()
+
+
+def test_a_function_of_the_library_under_another_name_stays_here(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = score(photos, "luminance", cache=False)["luminance"]
+    quality_metric("t_own")(QUALITY_METRICS.get("luminance", argument="x").function)
+    given = in_processes(monkeypatch)
+    table = score(photos, "t_own", "size", cache=False)
+    assert table["t_own"].equals(expected.rename("t_own"))
+    assert given == []
 
 
 def test_metrics_of_others_and_images_of_others_stay_here(

@@ -11,7 +11,6 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -110,7 +109,6 @@ def test_another_way_of_decoding_is_scored_again(photos: Path, calls: Calls, mon
 
 def define(source: str) -> None:
     """Run the cell of a notebook that defines a metric, once more."""
-    QUALITY_METRICS._items.pop("t_cell", None)
     exec(source, {"quality_metric": quality_metric})
 
 
@@ -135,32 +133,6 @@ def test_an_edited_function_is_not_answered_with_its_old_scores(
     assert tags[0] == tags[1] != tags[2]
     assert tables[0].tolist() == tables[1].tolist()
     assert tables[2].tolist() == (tables[0] * (2.0 if "factor" in changed else 3.0)).tolist()
-
-
-@pytest.mark.usefixtures("calls")
-def test_metrics_of_one_factory_are_told_apart(photos: Path) -> None:
-    class Callable:
-        def __init__(self, factor):
-            self.factor = factor
-
-        def __call__(self, image):
-            return self.factor * image.mean()
-
-    def make(factor):
-        return lambda image: factor * image.mean()
-
-    makers = [
-        make,
-        Callable,
-        lambda factor: partial(lambda image, by: by * image.mean(), by=factor),
-    ]
-    for number, maker in enumerate(makers):
-        tags = set()
-        for factor in (1.0, 2.0):
-            QUALITY_METRICS._items.pop("t_made", None)
-            quality_metric("t_made", version=1 + number)(maker(factor))
-            tags.add(QualityFilter(metrics=["t_made"]).metric_versions()["t_made"])
-        assert len(tags) == (1 if maker is Callable else 2)  # what an object holds is not seen
 
 
 def test_the_code_of_a_metric_is_the_same_in_every_process() -> None:

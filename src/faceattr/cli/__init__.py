@@ -27,7 +27,7 @@ from faceattr.cli._output import (
     write,
     write_json,
 )
-from faceattr.cli._quality import add_quality, unread_notes
+from faceattr.cli._quality import add_quality, tell_unscored
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _merge(arguments: argparse.Namespace) -> int:
     elif result.kind == "predictions":
         return FAILURE if tell_unread(arguments, result.table, result.table["error"]) else 0
     elif result.kind == "quality":
-        return FAILURE if tell_unread(arguments, result.table, unread_notes(result.table)) else 0
+        return FAILURE if tell_unscored(arguments, result.table) else 0
     return 0
 
 

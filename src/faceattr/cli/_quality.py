@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from faceattr.quality import QualityFilter
 
-__all__ = ["add_quality", "unread_notes"]
+__all__ = ["add_quality", "tell_unscored"]
 
 
 def add_quality(commands: Any) -> None:
@@ -55,12 +55,14 @@ def add_quality(commands: Any) -> None:
     command.add_argument("--no-cache", action="store_true", help="neither use nor keep scores")
 
 
-def unread_notes(table: pd.DataFrame) -> pd.Series:
-    """Return why each image of a quality table cannot be read; empty where it can."""
-    if "notes" not in table.columns:
-        return table["sample_id"].str.slice(0, 0)
-    notes = table["notes"].fillna("")
-    return notes.where(notes.str.startswith("cannot be read"), "")
+def tell_unscored(arguments: argparse.Namespace, table: pd.DataFrame) -> bool:
+    """Say which images of a quality table could not be read; return whether that is all of them."""
+    import pandas as pd
+
+    from faceattr.quality.flags import unread_notes
+
+    notes = pd.Series(unread_notes(table), index=table.index, dtype=object)
+    return tell_unread(arguments, table, notes)
 
 
 def _quality(arguments: argparse.Namespace) -> int:
@@ -78,7 +80,7 @@ def _quality(arguments: argparse.Namespace) -> int:
     show_table(arguments, "quality", table)
     if not arguments.quiet:
         sys.stderr.write(chosen.summary(table))
-    none_read = tell_unread(arguments, table, unread_notes(table))
+    none_read = tell_unscored(arguments, table)
     if arguments.page:
         tell(arguments, f"{arguments.page} shows the images; it is as private as they are")
     return 1 if none_read and arguments.shard is None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import FaceAttrError, InvalidArgumentError
 from faceattr.jobs._checks import check_file, table_file
 from faceattr.jobs._parts import ListedImages, Part, check_part, list_folder, save_part
 
@@ -38,7 +38,8 @@ def run_quality(
         What to score and where to draw the line; by default the usual metrics and no threshold. Its
         quantiles are learned from these images.
     output : path, optional
-        A ``.csv`` or ``.parquet`` file for the table.
+        A ``.csv`` or ``.parquet`` file for the table. If thresholds cannot be learned from the
+        scores of a folder, these are written all the same.
     page : path, optional
         A ``.html`` file for `QualityFilter.to_html`; it holds pictures of the images.
     shard : Shard or str, optional
@@ -56,7 +57,8 @@ def run_quality(
     Raises
     ------
     DataError
-        If the folder cannot be read; of a table, if it lacks a metric that has a threshold.
+        If the folder cannot be read, or there are no scores to learn a threshold from; of a table,
+        if it lacks a metric that has a threshold.
     InvalidArgumentError, InvalidTypeError
         If the folder holds no image, `output` or `page` is no name of such a file, there is no such
         part, or the filter cannot be used.
@@ -74,10 +76,12 @@ def run_quality(
         _check_whole(chosen, page_target, source)
         return _score_part(Path(source), chosen, part, progress=progress)
     table = _scores(Path(source), chosen, page_target, progress=progress)
-    if chosen.quantiles is not None:
-        chosen.fit(table)
-    if chosen.quantiles is not None or chosen.thresholds is not None:
-        table = chosen.flag(table)
+    try:
+        table = _flagged(table, chosen)
+    except FaceAttrError:
+        if target is not None and not _is_table(Path(source)):
+            write_table(table, target)  # scoring was the work
+        raise
     if target is not None:
         write_table(table, target)
     if page_target is not None:
@@ -100,6 +104,14 @@ def _scores(
 
     chosen.metric_versions()  # which checks the filter before anything is read
     return read_table(source)
+
+
+def _flagged(table: pd.DataFrame, chosen: QualityFilter) -> pd.DataFrame:
+    if chosen.quantiles is not None:
+        chosen.fit(table)
+    elif chosen.thresholds is None:
+        return table
+    return chosen.flag(table)
 
 
 def _score_part(folder: Path, chosen: QualityFilter, part: Part, *, progress: bool) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import UInt8Image
-from faceattr.quality.flags import REASONS
+from faceattr.quality.columns import REASONS
 
 __all__ = ["Images", "Rejecting", "check_dataset", "drop_flagged", "rows_of"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,17 +18,17 @@ from faceattr.exceptions import (
 )
 from faceattr.images import ImageSource, read_image
 from faceattr.quality import defaults, presets
+from faceattr.quality.columns import BRISQUE_WEIGHTS, UNREADABLE
 from faceattr.quality.dropping import Images, check_dataset, drop_flagged, rows_of
 from faceattr.quality.finding import BRISQUE, WEIGHTS, find_metric, find_metrics, metric_tag
 from faceattr.quality.flags import (
-    BRISQUE_WEIGHTS,
     MISSING,
     check_quality,
     check_weights,
     flag_table,
 )
 from faceattr.quality.metric import QualityMetric
-from faceattr.quality.pieces import UNREADABLE, score_images
+from faceattr.quality.pieces import score_images
 from faceattr.quality.scoring import score_requests
 from faceattr.quality.store import open_store
 from faceattr.quality.thresholds import (
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["QualityFilter"]
+
+_log = logging.getLogger(__name__)
 
 
 class QualityFilter:
@@ -66,7 +69,8 @@ class QualityFilter:
         None for an open end; ``{"brisque": (None, 0.95)}`` leaves out the worst twentieth.
     missing : {"flag", "keep"}, default "flag"
         What becomes of an image for which a metric with a threshold is not defined. One that
-        cannot be read is flagged in any case.
+        cannot be read is flagged in any case: its note says so, or it has no note and no score at
+        all, of two metrics at least, or of ``size`` or ``luminance``, which every image has.
     weights : {"bundled", "live"}, default "bundled"
         Whose support vectors BRISQUE is computed with.
     cache : bool, default True
@@ -146,8 +150,7 @@ class QualityFilter:
                 expected="the data set itself",
                 found=type(images).__name__,
             )
-        tags = [metric_tag(metric) for metric in metrics]
-        with open_store(tags, cache=self.cache) as store:
+        with open_store(_tags(metrics, warn=self.cache), cache=self.cache) as store:
             table = score_requests(requests, metrics, store, progress=progress)
         if any(metric.name == BRISQUE for metric in metrics):
             weights = pd.Series(self.weights, index=table.index, dtype="str")
@@ -352,11 +355,17 @@ class QualityFilter:
         return write_page(path, images, self._flag_if_any(quality), limits, worst=worst)
 
     def metric_versions(self) -> dict[str, str]:
-        """Return, by metric, what its scores depend on: version, weights, decoding, code.
+        """Return, by metric, what its scores depend on: version, weights, decoding.
 
-        Parts of a table that differ in it do not belong together.
+        Parts of a table that differ in it do not belong together. For a metric of your own it has
+        a digest of the function too, unless that holds what cannot be compared.
         """
-        return {metric.name: metric_tag(metric) for metric in self._metrics()}
+        metrics = self._metrics()
+        tags = {metric.name: metric_tag(metric) for metric in metrics}
+        return {
+            metric.name: tags[metric.name] or f"{metric.name}/{metric.version}"
+            for metric in metrics
+        }
 
     def _check(self) -> None:
         check_choice(self.missing, "missing", MISSING)
@@ -424,3 +433,16 @@ class QualityFilter:
 
 def _name(image: ImageSource) -> str:
     return str(image) if isinstance(image, str | Path) else "the image"
+
+
+def _tags(metrics: Sequence[QualityMetric], *, warn: bool) -> list[str | None]:
+    """Return what scores of metrics are kept by, and say of which they are not kept."""
+    tags = [metric_tag(metric) for metric in metrics]
+    lost = [metric.name for metric, tag in zip(metrics, tags, strict=True) if tag is None]
+    if lost and warn:
+        _log.warning(
+            "scores of %s are not kept: the function holds something of which cannot be told "
+            "whether it has changed",
+            ", ".join(lost),
+        )
+    return tags

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from hashlib import blake2b
-from types import CodeType, FunctionType, NoneType
-from typing import Any
+from collections.abc import Iterable
+from typing import get_args
 
 from faceattr._validation import check_no_text, check_unique
 from faceattr.exceptions import InvalidTypeError
 from faceattr.images import DECODE_VERSION
-from faceattr.quality.brisque import brisque_metric
-from faceattr.quality.metric import QUALITY_METRICS, QualityMetric
+from faceattr.quality._digests import digest_of
+from faceattr.quality.brisque import BrisqueWeights, brisque_metric
+from faceattr.quality.metric import QUALITY_METRICS, QualityMetric, is_own, mark_own
+from faceattr.quality.piq_adaptor import PIQ_PREFIX, piq_metric
 
 __all__ = ["BRISQUE", "WEIGHTS", "find_metric", "find_metrics", "is_metric", "metric_tag"]
 
 BRISQUE = "brisque"
-WEIGHTS = ("bundled", "live")
-_PIQ = "piq."
+WEIGHTS: tuple[str, ...] = get_args(BrisqueWeights)
 
 
 def is_metric(name: str) -> bool:
     """Tell whether scores can have this name."""
-    return name in QUALITY_METRICS or name.startswith(_PIQ)
+    return name in QUALITY_METRICS or name.startswith(PIQ_PREFIX)
 
 
-def find_metric(name: str, argument: str, weights: str = WEIGHTS[0]) -> QualityMetric:
+def find_metric(name: object, argument: str, weights: str = WEIGHTS[0]) -> QualityMetric:
     """Return a metric by its name; BRISQUE with the weights that are wanted."""
-    if isinstance(name, str) and name.startswith(_PIQ) and name not in QUALITY_METRICS:
-        from faceattr.quality.piq_adaptor import piq_metric  # late: piq loads torch
-
-        return piq_metric(name)
+    if not isinstance(name, str):
+        raise InvalidTypeError(
+            "not the name of a metric", argument=argument, expected="a text", found=repr(name)
+        )
+    if name.startswith(PIQ_PREFIX) and name not in QUALITY_METRICS:
+        return mark_own(piq_metric(name))
     metric = QUALITY_METRICS.get(name, argument=argument)
     if name == BRISQUE and weights != WEIGHTS[0]:
-        return brisque_metric(weights)  # type: ignore[arg-type]  # which is checked
+        return mark_own(brisque_metric(weights))  # type: ignore[arg-type]  # which is checked
     return metric
 
 
@@ -54,59 +54,15 @@ def find_metrics(names: Iterable[str], weights: str) -> list[QualityMetric]:
     return metrics
 
 
-def metric_tag(metric: QualityMetric) -> str:
+def metric_tag(metric: QualityMetric) -> str | None:
     """Return what scores of a metric are kept by: they hold as long as it stays the same.
 
-    Beside its version it is the function's own code, so that a function edited in a notebook is not
-    answered with the scores of its former self. Code that the function calls is not part of it.
+    For the library's own, name, version, variant and decoding. For others also the function's own
+    code and what it holds, so that a function edited in a notebook is not answered with the scores
+    of its former self; None where that cannot be read. Code that it calls is not part of it.
     """
-    code = _code_digest(metric.function)
-    return f"{metric.name}/{metric.version}/{metric.variant}/decode {DECODE_VERSION}/{code}"
-
-
-def _code_digest(function: Callable[..., Any]) -> str:
-    digest = blake2b(digest_size=8)
-    _add_function(digest, function)
-    return digest.hexdigest()
-
-
-def _add_function(digest: Any, function: Any) -> None:
-    """Add the code of a function with its defaults and what it encloses, and of what it wraps."""
-    while function is not None:
-        if isinstance(function, partial):
-            digest.update(repr((function.args, sorted(function.keywords.items()))).encode())
-        plain = function if isinstance(function, FunctionType) else type(function).__call__
-        if isinstance(plain, FunctionType):
-            _add_code(digest, plain.__code__)
-            digest.update(repr((plain.__defaults__, plain.__kwdefaults__)).encode())
-            _add_enclosed(digest, plain)
-        inner = function.func if isinstance(function, partial) else None
-        function = inner or getattr(function, "__wrapped__", None)
-
-
-def _add_enclosed(digest: Any, function: FunctionType) -> None:
-    for cell in function.__closure__ or ():
-        try:
-            value = cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-        if isinstance(value, FunctionType):
-            _add_code(digest, value.__code__)
-        elif isinstance(value, int | float | str | bytes | NoneType):
-            digest.update(repr(value).encode())
-
-
-def _add_code(digest: Any, code: CodeType) -> None:
-    digest.update(code.co_code)
-    digest.update(repr(code.co_names).encode())
-    _add_constants(digest, code.co_consts)
-
-
-def _add_constants(digest: Any, constants: Sequence[object]) -> None:
-    for constant in constants:
-        if isinstance(constant, CodeType):
-            _add_code(digest, constant)
-        elif isinstance(constant, frozenset):  # whose order changes from process to process
-            digest.update(repr(sorted(map(repr, constant))).encode())
-        else:
-            digest.update(repr(constant).encode())
+    known = f"{metric.name}/{metric.version}/{metric.variant}/decode {DECODE_VERSION}"
+    if is_own(metric):
+        return known
+    code = digest_of(metric.function, metric.batch)
+    return None if code is None else f"{known}/{code}"

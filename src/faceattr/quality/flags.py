@@ -10,33 +10,34 @@ import pandas as pd
 
 from faceattr._requests import text_array
 from faceattr.exceptions import TableError
+from faceattr.quality.columns import (
+    BRISQUE_WEIGHTS,
+    NOTES,
+    REASONS,
+    UNREADABLE,
+    as_one,
+    flag_column,
+    join_texts,
+    split_texts,
+)
 from faceattr.quality.finding import find_metric, is_metric
-from faceattr.quality.pieces import NOTES, UNREADABLE
+from faceattr.quality.metric import NoScore
 from faceattr.quality.thresholds import Limits, complain
 from faceattr.tables import check_ids
 
 __all__ = [
-    "BRISQUE_WEIGHTS",
     "MISSING",
-    "REASONS",
     "check_quality",
     "check_weights",
-    "flag_column",
     "flag_table",
     "metrics_of",
-    "no_score_reason",
     "notes_of",
+    "unread_notes",
     "without_flags",
 ]
 
-REASONS = "reasons"
-BRISQUE_WEIGHTS = "brisque_weights"
 MISSING = ("flag", "keep")
-
-
-def flag_column(metric: str) -> str:
-    """Return the column that says whether a metric has an issue with an image."""
-    return f"is_{metric}_issue"
+_ALWAYS_DEFINED = ("size", "luminance")
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
@@ -93,27 +94,24 @@ def without_flags(quality: pd.DataFrame) -> pd.DataFrame:
 def flag_table(quality: pd.DataFrame, limits: Mapping[str, Limits], missing: str) -> pd.DataFrame:
     """Return a table with ``is_<metric>_issue`` for each limit, and ``reasons``."""
     flagged = without_flags(quality)
-    notes = notes_of(flagged)
-    unreadable = np.array([note.startswith(UNREADABLE) for note in notes], dtype=np.bool_)
-    reasons: list[list[str]] = [[] for _ in notes]
-    for row in np.flatnonzero(unreadable):
-        reasons[row].append(notes[row])
+    notes, unread = notes_of(flagged), unread_notes(flagged)
+    unreadable = np.array([bool(note) for note in unread], dtype=np.bool_)
+    reasons = [[as_one(note)] if note else [] for note in unread]
+    flag_missing = missing == MISSING[0]
     for name, pair in limits.items():
         values = flagged[name].to_numpy(dtype=np.float64)
-        issue = _beyond(values, pair) | unreadable
-        if missing == MISSING[0]:
+        issue = _beyond(values, pair)
+        if flag_missing:
             issue |= np.isnan(values)
+        metric = find_metric(name, "thresholds")
         for row in np.flatnonzero(issue & ~unreadable):
-            reasons[row].append(_reason(name, float(values[row]), pair, notes[row]))
-        flagged[flag_column(name)] = issue
-    joined = np.array(["; ".join(found) for found in reasons], dtype=object)
+            score = _with_reason(float(values[row]), name, notes[row])
+            said = complain(metric, score, pair, flag_missing=flag_missing)
+            reasons[row] += [] if said is None else [said.reason]
+        flagged[flag_column(name)] = issue | unreadable
+    joined = np.array([join_texts(found) for found in reasons], dtype=object)
     flagged[REASONS] = text_array(joined)
     return flagged
-
-
-def no_score_reason(name: str, reason: str) -> str:
-    """Say that a metric has no score."""
-    return f"{name} cannot be computed" + (f": {reason}" if reason else "")
 
 
 def notes_of(table: pd.DataFrame) -> list[str]:
@@ -121,6 +119,26 @@ def notes_of(table: pd.DataFrame) -> list[str]:
     if NOTES not in table.columns:
         return [""] * len(table)
     return [note if isinstance(note, str) else "" for note in table[NOTES]]
+
+
+def unread_notes(table: pd.DataFrame) -> list[str]:
+    """Return why each image of a table cannot be read, a text a row; empty where it can.
+
+    The note says so. An image without a note, as in tables of others, counts as one that cannot be
+    read where all of its scores are missing, if these are two at least, or one that every image
+    has: a single metric may well not be defined for an image.
+    """
+    names = metrics_of(table)
+    telling = len(names) > 1 or any(name in _ALWAYS_DEFINED for name in names)
+    silent = table[names].isna().all(axis=1) if telling else np.zeros(len(table), dtype=np.bool_)
+    return [
+        note
+        if note.startswith(UNREADABLE)
+        else f"{UNREADABLE}: no score and no note"
+        if without and not note
+        else ""
+        for note, without in zip(notes_of(table), silent, strict=True)
+    ]
 
 
 def _beyond(values: npt.NDArray[np.float64], limits: Limits) -> npt.NDArray[np.bool_]:
@@ -132,10 +150,10 @@ def _beyond(values: npt.NDArray[np.float64], limits: Limits) -> npt.NDArray[np.b
     return beyond
 
 
-def _reason(name: str, value: float, limits: Limits, note: str) -> str:
-    metric = find_metric(name, "thresholds")
-    said = complain(metric, value, limits)
-    if said is not None:
-        return said.reason
-    own = [part for part in note.split("; ") if part.startswith(f"{name}: ")]
-    return no_score_reason(name, own[0].removeprefix(f"{name}: ") if own else "")
+def _with_reason(value: float, name: str, note: str) -> float:
+    """Return a score; where it is missing, with the reason that the note has for it."""
+    if not np.isnan(value):
+        return value
+    start = f"{name}: "
+    own = [part.removeprefix(start) for part in split_texts(note) if part.startswith(start)]
+    return NoScore(own[0] if own else "")

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
+from weakref import WeakSet
 
 from faceattr._validation import check_choice, check_integer
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.images import UInt8Image
+from faceattr.quality.columns import is_reserved
 from faceattr.registry import Registry
 
 __all__ = [
@@ -24,6 +27,8 @@ __all__ = [
     "QualityFunction",
     "QualityMetric",
     "Worse",
+    "is_own",
+    "mark_own",
     "quality_metric",
     "worst_ends",
 ]
@@ -72,7 +77,8 @@ class Complaint:
     Attributes
     ----------
     reason : str
-        What is wrong with the image: ``"too dark"``.
+        What is wrong with the image: ``"too dark"``. A ``"; "``, which stands between reasons, is
+        shown as ``", "``.
     advice : str
         What the person in front of the camera can do: ``"turn towards the light"``.
     """
@@ -138,6 +144,19 @@ class QualityMetric:
 
 QUALITY_METRICS: Registry[QualityMetric] = Registry("quality metric")
 
+_own: WeakSet[QualityMetric] = WeakSet()
+
+
+def mark_own(metric: QualityMetric) -> QualityMetric:
+    """Remember that the library itself made this metric, and return it."""
+    _own.add(metric)
+    return metric
+
+
+def is_own(metric: QualityMetric) -> bool:
+    """Tell whether the library itself made this very metric; one with its function is another."""
+    return metric in _own
+
 
 def quality_metric(
     name: str,
@@ -151,6 +170,9 @@ def quality_metric(
     complaints: tuple[Complaint | None, Complaint | None] = (None, None),
 ) -> Callable[[QualityFunction], QualityFunction]:
     """Register a quality metric.
+
+    A function of the same module and name as before takes the place of its former self, as where
+    the cell of a notebook is run again. The library's own metrics stay as they are.
 
     The function is given an image, uint8 ``(H, W, 3)`` RGB of its own size, that it must not
     change, and returns a number, or a `NoScore` with a reason where it is not defined. It must be
@@ -219,10 +241,29 @@ def quality_metric(
             *complaints,
             function,
         )
-        QUALITY_METRICS.register(name, metric)
+        if _is_former_self(name, function):
+            QUALITY_METRICS.replace(name, metric)
+        else:
+            QUALITY_METRICS.register(name, metric)
         return function
 
     return register
+
+
+def _is_former_self(name: str, function: QualityFunction) -> bool:
+    """Tell whether what has this name is an earlier definition of the same function."""
+    if name not in QUALITY_METRICS:
+        return False
+    known = QUALITY_METRICS.get(name, argument="name")
+    return not is_own(known) and _place_of(known.function) == _place_of(function)
+
+
+def _place_of(function: object) -> tuple[str, str]:
+    """Return the module and the name of a function, or of what a callable object is made by."""
+    while isinstance(function, partial):
+        function = function.func
+    named: object = function if hasattr(function, "__qualname__") else type(function)
+    return str(getattr(named, "__module__", "")), str(getattr(named, "__qualname__", ""))
 
 
 def worst_ends() -> dict[str, Worse]:
@@ -244,11 +285,8 @@ def worst_ends() -> dict[str, Worse]:
     return {metric.name: metric.worse for metric in metrics if metric.worse is not None}
 
 
-_RESERVED = ("sample_id", "path", "error", "notes", "reasons", "brisque_weights")
-
-
 def _check_name(name: str) -> None:
-    if name in _RESERVED or (name.startswith("is_") and name.endswith("_issue")):
+    if is_reserved(name):
         raise InvalidArgumentError(
             "a name that quality tables use themselves", argument="name", found=repr(name)
         )

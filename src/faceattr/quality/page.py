@@ -10,10 +10,10 @@ import pandas as pd
 
 from faceattr._requests import ImagesInput
 from faceattr._validation import check_integer
+from faceattr.quality.columns import REASONS, split_texts
 from faceattr.quality.finding import find_metric
-from faceattr.quality.flags import REASONS, metrics_of, notes_of
+from faceattr.quality.flags import metrics_of, unread_notes
 from faceattr.quality.metric import QualityMetric
-from faceattr.quality.pieces import UNREADABLE
 from faceattr.quality.plots import plot_quality
 from faceattr.quality.showing import ShownImages, worst_rows
 from faceattr.quality.summary import headline, summary_table
@@ -114,12 +114,12 @@ def _card(
     picture: str = "cannot be read any more" if image is None else html_image(image, name)
     reasons = str(quality[REASONS].iloc[row]) if REASONS in quality.columns else ""
     unit = f" {metric.unit}" if metric.unit else ""
-    return [picture, f"{number(value, 3)}{unit}", name, *reasons.split("; ")]
+    return [picture, f"{number(value, 3)}{unit}", name, *split_texts(reasons)]
 
 
 def _unreadable(quality: pd.DataFrame) -> Markup | str:
-    notes = pd.Series(notes_of(quality), dtype=object)
-    failed = notes.str.startswith(UNREADABLE).to_numpy(dtype=np.bool_)
+    notes = pd.Series(unread_notes(quality), dtype=object)
+    failed = (notes != "").to_numpy(dtype=np.bool_)
     if not failed.any():
         return ""
     table = pd.DataFrame(

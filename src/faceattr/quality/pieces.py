@@ -14,13 +14,13 @@ from faceattr._parallel import map_processes, map_threads
 from faceattr._requests import SourceReader
 from faceattr.exceptions import ImageReadError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
-from faceattr.quality.finding import BRISQUE, WEIGHTS, find_metric
-from faceattr.quality.metric import NoScore, QualityMetric
+from faceattr.quality.columns import UNREADABLE, as_one
+from faceattr.quality.finding import WEIGHTS, find_metric
+from faceattr.quality.metric import NoScore, QualityMetric, is_own
+from faceattr.quality.piq_adaptor import PIQ_PREFIX
 from faceattr.quality.views import sharing
 
 __all__ = [
-    "NOTES",
-    "UNREADABLE",
     "Done",
     "Task",
     "can_leave",
@@ -29,9 +29,6 @@ __all__ = [
     "score_here",
     "score_images",
 ]
-
-NOTES = "notes"
-UNREADABLE = "cannot be read"
 
 _HELD_VALUES = 6_000_000
 """Pixel values that a worker holds to score images together: 50 chips, or a photograph alone."""
@@ -91,11 +88,7 @@ def score_elsewhere(
 
 def can_leave(metrics: Sequence[QualityMetric], reader: SourceReader) -> bool:
     """Tell whether other processes can do this: they know no metric but the library's own."""
-    ours = all(
-        getattr(metric.function, "__module__", "").startswith("faceattr.quality.")
-        and (metric.name == BRISQUE or not metric.variant)
-        for metric in metrics
-    )
+    ours = all(is_own(metric) and not metric.name.startswith(PIQ_PREFIX) for metric in metrics)
     return ours and reader.portable
 
 
@@ -188,6 +181,8 @@ def _call(metric: QualityMetric, function: Callable[[Any], Any], given: object, 
 
 
 def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(
             "the metric returned no number",
@@ -195,6 +190,7 @@ def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
             rows=[sample_id],
             expected="a float, or a NoScore with the reason",
             found=f"{value!r} ({type(value).__name__})",
+            hint="float(...)" if isinstance(value, bool | np.bool_) else None,
         )
     score = value if isinstance(value, NoScore) else float(value)
     if np.isnan(score):
@@ -212,4 +208,4 @@ def _check_score(metric: QualityMetric, value: object, sample_id: str) -> float:
 
 def _unreadable(error: ImageReadError | InvalidTypeError) -> str:
     found = "" if error.found is None else f" ({error.found})"
-    return f"{UNREADABLE}: {error.problem}{found}"
+    return as_one(f"{UNREADABLE}: {error.problem}{found}")

@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 
 from faceattr._parallel import cores, map_threads
 from faceattr._requests import Requests, text_array
+from faceattr.quality.columns import NOTES, as_one, join_texts, split_texts
 from faceattr.quality.metric import NoScore, QualityMetric
 from faceattr.quality.pieces import (
-    NOTES,
     Done,
     Task,
     can_leave,
@@ -157,12 +157,11 @@ class _Scoring:
     def _set(self, row: int, position: int, score: float) -> None:
         self._scores[position, row] = score
         if isinstance(score, NoScore):
-            reason = score.reason.replace("; ", ", ")  # which stands between notes
-            notes = [*filter(None, self._notes[row].split("; "))]
-            notes.append(f"{self._metrics[position].name}: {reason}")
+            notes = split_texts(self._notes[row])
+            notes.append(f"{self._metrics[position].name}: {as_one(score.reason)}")
             # What was in the store comes first: put the notes in the order of the metrics.
             notes.sort(key=lambda note: self._order[note.partition(": ")[0]])
-            self._note(row, "; ".join(notes))
+            self._note(row, join_texts(notes))
 
     def _note(self, row: int, text: str) -> None:
         self._notes[row] = self._texts.setdefault(text, text)

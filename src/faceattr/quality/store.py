@@ -94,7 +94,7 @@ class QualityCache:
 
 
 @contextmanager
-def open_store(tags: Sequence[str], *, cache: bool) -> Iterator[ScoreStore | None]:
+def open_store(tags: Sequence[str | None], *, cache: bool) -> Iterator[ScoreStore | None]:
     """Open the scores of these metrics until the block ends; None where nothing is to be kept."""
     if not cache:
         yield None
@@ -110,14 +110,16 @@ class ScoreStore:
     ----------
     folder : Path
         Made where needed.
-    tags : sequence of str
-        What the scores of each metric are kept by.
+    tags : sequence of str or None
+        What the scores of each metric are kept by; None where they are not kept.
     """
 
-    def __init__(self, folder: Path, tags: Sequence[str]) -> None:
+    def __init__(self, folder: Path, tags: Sequence[str | None]) -> None:
         self._path = folder / _FILE
-        self._tags = [_number_of(tag) for tag in tags]
-        self._positions = {number: position for position, number in enumerate(self._tags)}
+        self._tags = [None if tag is None else _number_of(tag) for tag in tags]
+        self._positions = {
+            number: position for position, number in enumerate(self._tags) if number is not None
+        }
         self._connection: sqlite3.Connection | None = None
         self._writes = True
         try:
@@ -153,6 +155,7 @@ class ScoreStore:
         rows = [
             (key, self._tags[position], None if math.isnan(score) else score, _note(score))
             for key, position, score in entries
+            if self._tags[position] is not None
         ]
         try:
             # At once for writing: a transaction that reads first could not wait for its turn.

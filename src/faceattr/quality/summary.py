@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from faceattr.quality.flags import REASONS, flag_column, metrics_of, notes_of
-from faceattr.quality.pieces import UNREADABLE
+from faceattr.quality.columns import REASONS, flag_column
+from faceattr.quality.flags import metrics_of, unread_notes
 from faceattr.quality.thresholds import Limits, number
 
 __all__ = ["headline", "summarise", "summary_table"]
@@ -39,7 +39,7 @@ def summarise(quality: pd.DataFrame, limits: Mapping[str, Limits]) -> str:
 def headline(quality: pd.DataFrame, limits: Mapping[str, Limits]) -> str:
     """Say how many images there are, and how many of them are flagged."""
     total = len(quality)
-    unreadable = sum(note.startswith(UNREADABLE) for note in notes_of(quality))
+    unreadable = sum(map(bool, unread_notes(quality)))
     text = f"{total:,} images, {unreadable:,} cannot be read"
     if not limits:
         return f"{text}; no thresholds"
@@ -89,7 +89,7 @@ def _alone(quality: pd.DataFrame, limits: Mapping[str, Limits]) -> dict[str, int
     flags = np.column_stack(
         [quality[flag_column(name)].to_numpy(dtype=np.bool_) for name in limits]
     )
-    readable = np.array([not note.startswith(UNREADABLE) for note in notes_of(quality)], np.bool_)
+    readable = np.array([not note for note in unread_notes(quality)], dtype=np.bool_)
     single = flags[(flags.sum(axis=1) == 1) & readable]
     return dict(zip(limits, single.sum(axis=0).tolist(), strict=True))
 

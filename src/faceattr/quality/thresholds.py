@@ -12,8 +12,9 @@ import pandas as pd
 from faceattr._validation import check_choice, check_number
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.quality import presets
+from faceattr.quality.columns import as_one
 from faceattr.quality.finding import find_metric
-from faceattr.quality.metric import Complaint, QualityMetric
+from faceattr.quality.metric import Complaint, NoScore, QualityMetric
 
 __all__ = [
     "Limits",
@@ -112,8 +113,17 @@ def learn(table: pd.DataFrame, quantiles: Mapping[str, Limits]) -> dict[str, Lim
     return learned
 
 
-def complain(metric: QualityMetric, value: float, limits: Limits) -> Complaint | None:
-    """Return what to say of a value beyond its limits, with numbers; None where it is within."""
+def complain(
+    metric: QualityMetric, value: float, limits: Limits, *, flag_missing: bool
+) -> Complaint | None:
+    """Return what to say of a score, with numbers where it is beyond its limits; None for nothing.
+
+    Of a missing one it is the reason of the `NoScore`, if there is any, or nothing.
+    """
+    if math.isnan(value):
+        why = f": {value.reason}" if isinstance(value, NoScore) and value.reason else ""
+        reason = as_one(f"{metric.name} cannot be computed{why}")
+        return Complaint(reason, "take another photo") if flag_missing else None
     if limits.low is not None and value < limits.low:
         said = metric.too_low or Complaint(f"{metric.label} too low", "")
         words, limit = "at least", limits.low
@@ -124,7 +134,7 @@ def complain(metric: QualityMetric, value: float, limits: Limits) -> Complaint |
         return None
     found, wanted = shown(value, limit)
     reason = f"{said.reason} ({metric.name} {found}, {words} {wanted})"
-    return Complaint(reason, said.advice)
+    return Complaint(as_one(reason), said.advice)
 
 
 def shown(value: float, limit: float) -> tuple[str, str]:

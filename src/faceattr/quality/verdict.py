@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from faceattr.exceptions import InvalidTypeError
-from faceattr.quality.flags import no_score_reason
-from faceattr.quality.metric import NoScore, QualityMetric
+from faceattr.quality.metric import QualityMetric
 from faceattr.quality.thresholds import Limits, complain
 
 __all__ = ["Verdict", "judge"]
@@ -59,15 +58,11 @@ def judge(
     flag_missing: bool,
 ) -> Verdict:
     """Return the verdict on an image by its scores, in the order of the metrics."""
-    reasons, advice = [], []
-    for metric, score in zip(metrics, scores, strict=True):
-        said = complain(metric, score, limits[metric.name])
-        if said is not None:
-            reasons.append(said.reason)
-            advice.append(said.advice)
-        elif isinstance(score, NoScore) and flag_missing:
-            reasons.append(no_score_reason(metric.name, score.reason))
-            advice.append("take another photo")
     found = {metric.name: score for metric, score in zip(metrics, scores, strict=True)}
-    once = tuple(dict.fromkeys(text for text in advice if text))
-    return Verdict(not reasons, tuple(reasons), once, found)
+    every = (
+        complain(metric, found[metric.name], limits[metric.name], flag_missing=flag_missing)
+        for metric in metrics
+    )
+    said = [complaint for complaint in every if complaint is not None]
+    advice = tuple(dict.fromkeys(complaint.advice for complaint in said if complaint.advice))
+    return Verdict(not said, tuple(complaint.reason for complaint in said), advice, found)
