@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -269,7 +270,7 @@ def test_a_reason_stays_one_reason(photos: Path, tmp_path: Path) -> None:
         assert chosen.check(photos / "1.png").reasons == (reason,)
     images = [photos / "1.png"]
     page = above.to_html(tmp_path / "q.html", images, above.score(images))
-    assert first in page.read_text(encoding="utf-8")
+    assert first in page.read_text(encoding="utf-8").replace("<wbr>", "")
 
 
 def test_a_note_stays_one_note(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,7 +527,8 @@ def test_a_verdict_is_what_the_table_says(photos: Path) -> None:
 
 
 def test_what_cannot_be_read_is_not_accepted(tmp_path: Path) -> None:
-    for image in (tmp_path / "none.jpg", b"", b"text", tmp_path):
+    (tmp_path / "text.jpg").write_bytes(b"text")
+    for image in (tmp_path / "text.jpg", b"", b"text"):
         verdict = make(LIMITS, missing="keep").check(image)
         assert not verdict.accepted
         assert verdict.reasons[0].startswith("cannot be read: ")
@@ -716,3 +718,23 @@ def test_every_combination_of_flags_adds_up() -> None:
         assert (row.reasons == "") == (not row.is_t_light_issue and not row.is_t_red_issue)
         if not np.isnan([light, red]).all():  # which is one reason
             assert row.reasons.count(";") == (row.is_t_light_issue and row.is_t_red_issue)
+
+
+def test_a_file_that_is_not_there_is_the_programs_fault(tmp_path: Path) -> None:
+    for image in (tmp_path / "none.jpg", str(tmp_path)):
+        with pytest.raises(ImageReadError, match="no such file") as caught:
+            make(LIMITS).check(image)
+        assert caught.value.argument == "image"
+
+
+def test_a_verdict_can_be_sent(photos: Path) -> None:
+    verdict = QualityFilter("strict").check(np.zeros((20, 20, 3), np.uint8))
+    assert len(verdict.issues) == len(verdict.reasons)
+    assert {"luminance", "size", "brisque"} <= set(verdict.issues)
+    assert all(
+        issue in reason for issue, reason in zip(verdict.issues, verdict.reasons, strict=True)
+    )
+    sent = json.loads(json.dumps(verdict.to_dict(), allow_nan=False))
+    assert sent["accepted"] is False
+    assert sent["scores"]["brisque"] is None
+    assert sent["issues"] == list(verdict.issues)

@@ -254,10 +254,14 @@ class QualityFilter:
 
         Raises
         ------
+        ImageReadError
+            If there is no file of this name.
         InvalidArgumentError, InvalidTypeError
             As for `flag`; if `image` is none of the above.
         """
         limits = self._limits()
+        if isinstance(image, str | Path) and not Path(image).is_file():
+            raise ImageReadError("no such file", argument="image", rows=[str(image)])
         metrics = [find_metric(name, "thresholds", self.weights) for name in limits]
         try:
             pixels = read_image(image)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from faceattr.exceptions import InvalidTypeError
 from faceattr.quality.metric import QualityMetric
@@ -30,12 +31,26 @@ class Verdict:
     scores : dict of str to float
         The metrics that have a limit; NaN (a `NoScore`) where one is not defined. Empty for an
         image that cannot be read.
+    issues : tuple of str
+        The metric of each reason, for programs. Empty also for an image that cannot be read.
     """
 
     accepted: bool
     reasons: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
+    issues: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types for JSON; a score that is not defined is None."""
+        scores = {name: None if math.isnan(value) else value for name, value in self.scores.items()}
+        return {
+            "accepted": self.accepted,
+            "reasons": list(self.reasons),
+            "advice": list(self.advice),
+            "scores": scores,
+            "issues": list(self.issues),
+        }
 
     def __bool__(self) -> NoReturn:
         raise InvalidTypeError(
@@ -59,10 +74,13 @@ def judge(
 ) -> Verdict:
     """Return the verdict on an image by its scores, in the order of the metrics."""
     found = {metric.name: score for metric, score in zip(metrics, scores, strict=True)}
-    every = (
-        complain(metric, found[metric.name], limits[metric.name], flag_missing=flag_missing)
+    every = {
+        metric.name: complain(
+            metric, found[metric.name], limits[metric.name], flag_missing=flag_missing
+        )
         for metric in metrics
-    )
-    said = [complaint for complaint in every if complaint is not None]
-    advice = tuple(dict.fromkeys(complaint.advice for complaint in said if complaint.advice))
-    return Verdict(not said, tuple(complaint.reason for complaint in said), advice, found)
+    }
+    said = {name: complaint for name, complaint in every.items() if complaint is not None}
+    reasons = tuple(complaint.reason for complaint in said.values())
+    advice = dict.fromkeys(complaint.advice for complaint in said.values() if complaint.advice)
+    return Verdict(not said, reasons, tuple(advice), found, tuple(said))
