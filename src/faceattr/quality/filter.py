@@ -217,7 +217,8 @@ class QualityFilter:
         ----------
         dataset : Dataset
         quality : pandas.DataFrame, optional
-            What `score` returned for this data set, or a larger one; by default it is scored.
+            What `score` returned for this data set, or a larger one; by default it is scored. It
+            is joined by ids alone: scores of other images with the same ids are not noticed.
 
         Returns
         -------
