@@ -148,11 +148,24 @@ def test_what_cannot_be_done_is_said_first(
 def test_the_table_goes_to_stdout_and_the_summary_to_stderr(run) -> None:
     code, out, err = run("quality", "photos", *METRICS, "--threshold", "t_light=50,200")
     assert code == 0
-    assert out.splitlines()[0].split()[:3] == ["sample_id", "t_light", "t_spread"]
-    assert len(out.splitlines()) == 9
+    assert out.splitlines()[0].split() == ["sample_id", "reasons"]
+    assert len(out.splitlines()) == 1 + 4
     assert "too dark (t_light" in out
     assert "8 images, 2 cannot be read; 4 flagged (50.0%), 4 kept" in err
     assert "2 of 8 images could not be read" in err
+    code, out, err = run("quality", "photos", *METRICS)
+    assert code == 0
+    names = out.splitlines()[0].split()
+    assert (names[0], names[-1]) == ("sample_id", "notes")
+    assert len(out.splitlines()) == 1 + 8
+
+
+def test_of_many_images_some_are_shown(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceattr.cli._output._ROWS", 3)
+    _, out, _ = run("quality", "photos", *METRICS)
+    assert out.splitlines()[-1] == "... and 5 more images: --output FILE.csv"
+    _, out, _ = run("quality", "photos", *METRICS, "--threshold", "t_light=50,200")
+    assert out.splitlines()[-1] == "... and 1 more flagged images: --output FILE.csv"
 
 
 def test_json_and_files(run) -> None:
@@ -227,7 +240,7 @@ def test_if_nothing_can_be_read_the_exit_code_is_1(run) -> None:
 def test_thresholds_that_are_none(run, text: str) -> None:
     code, out, err = run("quality", "photos", "--threshold", text)
     assert (code, out) == (2, "")
-    assert "METRIC=LOW,HIGH such as brisque=,55" in err
+    assert "METRIC=LOW,HIGH such as brisque=,64" in err
 
 
 @pytest.mark.parametrize(

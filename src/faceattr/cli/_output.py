@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_command", "records", "show_table", "tell", "tell_unread", "write", "write_json"]
 
+_ROWS = 20
+_ALIKE = ["brisque_weights"]  # the same on every row
+
 
 def add_command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
     """Add a command with the options that every one has."""
@@ -30,7 +33,7 @@ def show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) ->
     elif arguments.output is None and name == "predictions":
         write(_predictions_text(table))
     elif arguments.output is None and name == "quality":
-        write(table.to_string(index=False, na_rep="-", float_format="{:.4g}".format) + "\n")
+        write(_quality_text(table))
     elif arguments.output is None and len(table):
         write(table.to_string(index=False) + "\n")
 
@@ -53,6 +56,18 @@ def _predictions_text(table: pd.DataFrame) -> str:
     if (table["error"] != "").any():
         columns.append("error")
     return table[columns].to_string(index=False, na_rep="-", float_format="{:.2f}".format) + "\n"
+
+
+def _quality_text(table: pd.DataFrame) -> str:
+    """Show the first rows; where there are limits, of the images that fell, and why."""
+    shown, what = table.drop(columns=_ALIKE, errors="ignore"), "images"
+    if "reasons" in table.columns:
+        shown, what = table.loc[table["reasons"] != "", ["sample_id", "reasons"]], "flagged images"
+    if not len(shown):
+        return ""
+    text = shown.head(_ROWS).to_string(index=False, na_rep="-", float_format="{:.4g}".format) + "\n"
+    more = len(shown) - _ROWS
+    return text + (f"... and {more:,} more {what}: --output FILE.csv\n" if more > 0 else "")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def add_quality(commands: Any) -> None:
         type=_pair,
         default=[],
         metavar="METRIC=LOW,HIGH",
-        help="brisque=,55 (an empty end is open); goes before the preset's; may be repeated",
+        help="brisque=,64 (an empty end is open); goes before the preset's; may be repeated",
     )
     command.add_argument(
         "--quantile",
@@ -115,6 +115,6 @@ def _pair(text: str) -> tuple[str, tuple[float | None, float | None]]:
             raise ValueError(text)
         low, high = (float(end) if end else None for end in ends)
     except ValueError as error:
-        expected = "METRIC=LOW,HIGH such as brisque=,55, where an empty end is open"
+        expected = "METRIC=LOW,HIGH such as brisque=,64, where an empty end is open"
         raise argparse.ArgumentTypeError(f"{text!r} is not {expected}") from error
     return name, (low, high)

@@ -46,7 +46,12 @@ body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: #fff; color:
 h1 { font-size: 1.5rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #d9d9d9; }
 .note { border-left: 4px solid #D55E00; padding: .25rem .75rem; background: #fdf3ec; }
-.scroll { overflow-x: auto; }
+/* A shadow at the side where there is more to scroll to. */
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, #fff 30%, transparent) left / 2rem 100% no-repeat local,
+  linear-gradient(to left, #fff 30%, transparent) right / 2rem 100% no-repeat local,
+  radial-gradient(farthest-side at 0 50%, #0003, transparent) left / .6rem 100% no-repeat,
+  radial-gradient(farthest-side at 100% 50%, #0003, transparent) right / .6rem 100% no-repeat; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e3e3e3; }
@@ -167,8 +172,15 @@ def _card(card: Sequence[str]) -> str:
     shown = (
         picture if isinstance(picture, Markup) else f'<div class="blank">{escape(picture)}</div>'
     )
-    caption = "<br>".join([f'<span class="value">{_safe(heading)}</span>', *map(_safe, lines)])
+    caption = "<br>".join([f'<span class="value">{_safe(heading)}</span>', *map(_breakable, lines)])
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>\n"
+
+
+def _breakable(line: str) -> str:
+    """Let long names break after a "_" or "/" rather than within a word."""
+    if isinstance(line, Markup):
+        return line
+    return escape(line).replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 
 def html_page(title: str, *parts: str) -> Markup:

@@ -70,11 +70,11 @@ def plot_scores(
     missing = f", {len(every) - len(known):,} missing" if len(known) < len(every) else ""
     ax.set_title(f"{name or label} (n = {len(known):,}{missing})")
     words = _beyond_in_words(known, low, high)
+    ax.set_ylim(top=ax.get_ylim()[1] * (1.3 if words else 1.1))
     if words:
-        ax.set_ylim(top=ax.get_ylim()[1] * 1.25)
         ax.text(
             1.0, 1.0, words, transform=ax.transAxes, ha="right", va="top", fontsize=8, color=INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 1.0, "pad": 1.5},
         )  # fmt: skip
     return tidy(ax)
 
@@ -143,7 +143,8 @@ def _edges(known: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if low == high:
         return np.array([low - 0.5, low + 0.5])
     if high - low < _MOST_BINS and np.array_equal(known, np.round(known)):
-        return np.arange(low - 0.5, high + 1.0)
+        values = np.arange(low, high + 1.0)  # a narrow bar each, with room between them
+        return np.sort(np.concatenate([values - 0.25, values + 0.25]))
     count = int(np.clip(np.sqrt(len(known)), 8, _MOST_BINS))
     if _skewed(known):
         edges = np.geomspace(low, high, count + 1)
@@ -168,7 +169,10 @@ def _beyond_in_words(known: npt.NDArray[np.float64], low: float | None, high: fl
 
 def _share(beyond: npt.NDArray[np.bool_]) -> str:
     count = int(beyond.sum())
-    return f"{count:,} ({count / len(beyond):.1%})" if len(beyond) else "0"
+    if not count:
+        return "0"
+    share = count / len(beyond)
+    return f"{count:,} ({'below 0.1%' if share < 0.0005 else f'{share:.1%}'})"
 
 
 def _fit(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
