@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["cache_folder"]
+from faceattr.exceptions import OutputError
+
+__all__ = ["cache_folder", "delete_files", "file_size"]
 
 
 def cache_folder() -> Path:
@@ -21,3 +24,30 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "faceattr"
+
+
+def file_size(path: Path) -> int:
+    """Return how many bytes a file takes up; 0 where another process has deleted it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def delete_files(paths: Iterable[Path], problem: str) -> int:
+    """Delete files, as far as they are still there, and return the number of bytes freed.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be deleted, with `problem`; those before it are gone.
+    """
+    freed = 0
+    for path in list(paths):
+        size = file_size(path)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(problem, argument="folder", found=f"{path} ({error})") from error
+        freed += size
+    return freed

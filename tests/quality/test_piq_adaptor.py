@@ -9,7 +9,8 @@ import torch
 
 from faceattr import Dataset
 from faceattr.exceptions import InvalidArgumentError, WeightsError
-from faceattr.quality import NoScore
+from faceattr.images import DECODE_VERSION
+from faceattr.quality import NoScore, QualityFilter
 from faceattr.quality.piq_adaptor import piq_metric
 
 
@@ -54,3 +55,9 @@ def test_weights_that_cannot_be_downloaded_are_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(piq, "CLIPIQA", NeedsWeights)
     with pytest.raises(WeightsError, match="no route"):
         piq_metric("piq.CLIPIQA")(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_scores_are_kept_by_the_version_of_piq_alone() -> None:
+    name = "piq.total_variation"
+    versions = QualityFilter(metrics=[name]).metric_versions()
+    assert versions == {name: f"{name}/1/piq-{piq.__version__}/decode {DECODE_VERSION}"}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from faceattr._folders import cache_folder
+from faceattr._folders import cache_folder, delete_files, file_size
 from faceattr._parallel import map_threads
 from faceattr._validation import check_integer, check_output_folder
 from faceattr.data._packs import Pack, PackWriter, load_packs, pack_files, remove_leftovers
@@ -190,7 +190,7 @@ class ImageCache:
 
     def size_bytes(self) -> int:
         """Return how many bytes the images in the cache take up."""
-        return sum(_file_size(path) for path in pack_files(self._images()))
+        return sum(file_size(path) for path in pack_files(self._images()))
 
     def clear(self) -> int:
         """Delete all images from the cache, and nothing else.
@@ -205,17 +205,7 @@ class ImageCache:
         OutputError
             If a file cannot be deleted.
         """
-        freed = 0
-        for path in list(pack_files(self._images())):
-            size = _file_size(path)
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    "an image cannot be deleted", argument="folder", found=f"{path} ({error})"
-                ) from error
-            freed += size
-        return freed
+        return delete_files(pack_files(self._images()), "an image cannot be deleted")
 
     def _images(self) -> Path:
         return self.folder / "images"
@@ -317,10 +307,3 @@ def _try_decode(path: str, size: int) -> tuple[bytes, UInt8Image] | ImageReadErr
         return key_of_bytes(data), resize_image(read_image(data), size)
     except ImageReadError as error:
         return error
-
-
-def _file_size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

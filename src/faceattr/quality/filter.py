@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,26 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from faceattr._requests import ImagesInput, gather_requests
-from faceattr._validation import check_choice
-from faceattr.exceptions import (
-    ImageReadError,
-    InvalidArgumentError,
-    InvalidTypeError,
-)
+from faceattr.exceptions import ImageReadError, InvalidTypeError
 from faceattr.images import ImageSource, read_image
-from faceattr.quality import defaults, presets
 from faceattr.quality.columns import BRISQUE_WEIGHTS, UNREADABLE
 from faceattr.quality.dropping import Images, check_dataset, drop_flagged, rows_of
-from faceattr.quality.finding import BRISQUE, WEIGHTS, find_metric, find_metrics, metric_tag
-from faceattr.quality.flags import (
-    MISSING,
-    check_quality,
-    check_weights,
-    flag_table,
-)
+from faceattr.quality.finding import BRISQUE, find_metric
+from faceattr.quality.flags import MISSING, check_quality, check_weights, flag_table
 from faceattr.quality.metric import QualityMetric
 from faceattr.quality.pieces import score_images
 from faceattr.quality.scoring import score_requests
+from faceattr.quality.settings import (
+    check_settings,
+    limits_in_force,
+    tags_of,
+    versions_of,
+    wanted_metrics,
+)
 from faceattr.quality.store import open_store
 from faceattr.quality.thresholds import (
     Limits,
@@ -45,8 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["QualityFilter"]
-
-_log = logging.getLogger(__name__)
 
 
 class QualityFilter:
@@ -150,7 +143,7 @@ class QualityFilter:
                 expected="the data set itself",
                 found=type(images).__name__,
             )
-        with open_store(_tags(metrics, warn=self.cache), cache=self.cache) as store:
+        with open_store(tags_of(metrics, warn=self.cache), cache=self.cache) as store:
             table = score_requests(requests, metrics, store, progress=progress)
         if any(metric.name == BRISQUE for metric in metrics):
             weights = pd.Series(self.weights, index=table.index, dtype="str")
@@ -217,7 +210,8 @@ class QualityFilter:
         ----------
         dataset : Dataset
         quality : pandas.DataFrame, optional
-            What `score` returned for this data set, or a larger one; by default it is scored.
+            What `score` returned for this data set, or a larger one; by default it is scored. It
+            is joined by ids alone: scores of other images with the same ids are not noticed.
 
         Returns
         -------
@@ -364,65 +358,20 @@ class QualityFilter:
         Parts of a table that differ in it do not belong together. For a metric of your own it has
         a digest of the function too, unless that holds what cannot be compared.
         """
-        metrics = self._metrics()
-        tags = {metric.name: metric_tag(metric) for metric in metrics}
-        return {
-            metric.name: tags[metric.name] or f"{metric.name}/{metric.version}"
-            for metric in metrics
-        }
+        return versions_of(self._metrics())
 
     def _check(self) -> None:
-        check_choice(self.missing, "missing", MISSING)
-        check_choice(self.weights, "weights", WEIGHTS)
-        if not isinstance(self.cache, bool):
-            raise InvalidTypeError(
-                "neither True nor False",
-                argument="cache",
-                expected="a bool",
-                found=repr(self.cache),
-            )
+        check_settings(missing=self.missing, weights=self.weights, cache=self.cache)
 
     def _metrics(self) -> list[QualityMetric]:
         self._check()
-        wanted = find_metrics(
-            defaults.DEFAULT_METRICS if self.metrics is None else self.metrics, self.weights
-        )
-        further = dict.fromkeys(check_thresholds(self.thresholds))
-        if self.quantiles is not None:
-            further |= dict.fromkeys(check_quantiles(self.quantiles))
-        known = {metric.name for metric in wanted}
-        wanted += [
-            find_metric(name, "thresholds", self.weights) for name in further if name not in known
-        ]
-        if not wanted:
-            raise InvalidArgumentError("nothing to score", argument="metrics", expected="a name")
-        return wanted
+        return wanted_metrics(self.metrics, self.thresholds, self.quantiles, self.weights)
 
     def _limits(self, *, needed: bool = True) -> dict[str, Limits]:
         """Return the thresholds in force, learned ones after `fit`."""
         self._check()
-        if self.quantiles is None:
-            limits = check_thresholds(self.thresholds)
-        elif hasattr(self, "thresholds_"):
-            limits = {name: Limits(*pair) for name, pair in self.thresholds_.items()}
-        elif needed:
-            raise InvalidArgumentError(
-                "the thresholds of these quantiles are not learned yet",
-                argument="quantiles",
-                hint="fit(quality) learns them",
-            )
-        else:
-            limits = {}
-        if needed and not limits:
-            names = ", ".join(repr(name) for name in presets.PRESETS)
-            raise InvalidArgumentError(
-                "no threshold, so nothing says which images are good enough",
-                argument="thresholds",
-                expected=f"{{'brisque': (None, 55)}}, quantiles and fit, or one of {names}",
-                found=repr(self.thresholds),
-                hint="QualityFilter('standard')",
-            )
-        return limits
+        learned = getattr(self, "thresholds_", None)
+        return limits_in_force(self.thresholds, self.quantiles, learned, needed=needed)
 
     def _check_weights(self, quality: pd.DataFrame, limits: Mapping[str, Any]) -> None:
         if BRISQUE in limits:
@@ -437,16 +386,3 @@ class QualityFilter:
 
 def _name(image: ImageSource) -> str:
     return str(image) if isinstance(image, str | Path) else "the image"
-
-
-def _tags(metrics: Sequence[QualityMetric], *, warn: bool) -> list[str | None]:
-    """Return what scores of metrics are kept by, and say of which they are not kept."""
-    tags = [metric_tag(metric) for metric in metrics]
-    lost = [metric.name for metric, tag in zip(metrics, tags, strict=True) if tag is None]
-    if lost and warn:
-        _log.warning(
-            "scores of %s are not kept: the function holds something of which cannot be told "
-            "whether it has changed",
-            ", ".join(lost),
-        )
-    return tags

@@ -205,7 +205,8 @@ def quality_metric(
     Raises
     ------
     InvalidArgumentError
-        If the name is taken or reserved, the range is empty or `worse` is none of the choices.
+        If the name is taken by another function or reserved, the range is empty or `worse` is none
+        of the choices.
 
     Examples
     --------

@@ -14,8 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
-from faceattr._folders import cache_folder
-from faceattr.exceptions import OutputError
+from faceattr._folders import cache_folder, delete_files, file_size
 from faceattr.quality.metric import NoScore
 
 __all__ = ["Entry", "QualityCache", "ScoreStore", "open_store"]
@@ -62,7 +61,7 @@ class QualityCache:
 
     def size_bytes(self) -> int:
         """Return how many bytes the scores take up."""
-        return sum(_file_size(path) for path in self._files())
+        return sum(file_size(path) for path in self._files())
 
     def clear(self) -> int:
         """Delete all scores, and nothing else.
@@ -77,17 +76,7 @@ class QualityCache:
         OutputError
             If a file cannot be deleted.
         """
-        freed = 0
-        for path in self._files():
-            size = _file_size(path)
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    "scores cannot be deleted", argument="folder", found=f"{path} ({error})"
-                ) from error
-            freed += size
-        return freed
+        return delete_files(self._files(), "scores cannot be deleted")
 
     def _files(self) -> list[Path]:
         return sorted((self.folder / "quality").glob("scores-*.sqlite*"))
@@ -222,10 +211,3 @@ def _warn(path: Path, error: Exception, effect: str) -> None:
         error,
         effect,
     )
-
-
-def _file_size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # another process has deleted it
-        return 0
