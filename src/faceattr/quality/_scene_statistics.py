@@ -59,18 +59,18 @@ def scene_moments(luma: Float32Image) -> Moments:
     """Sum up one scale of an image, float32 (H, W) in 0-255."""
     height, width = luma.shape
     # Neighbours wrap around: a frame of copies makes every neighbour a shift of the flat array.
-    framed = cv2.copyMakeBorder(_normalise(luma), 1, 1, 1, 0, cv2.BORDER_WRAP)
+    normalised = _normalise(luma)
+    framed = cv2.copyMakeBorder(normalised, 1, 1, 1, 0, cv2.BORDER_WRAP)
     row = width + 1
     rows = max(1, _BLOCK // row)
-    totals, sums = np.zeros(2), np.zeros((4, 5))
+    sums = np.zeros((4, 5))
     for start in range(0, height, rows):
         block = framed[start : start + rows + 2]  # with a row more on either side
         parts = _parts(np.asarray(block, dtype=np.float32).reshape(-1))
-        inside = parts[:2].reshape(2, len(block), row)[:, 1:-1, 1:]
-        totals += inside.sum(axis=(1, 2), dtype=np.float64)
         for number, shift in enumerate((1, row, row + 1, 1 - row)):
             sums[number] += _shifted_products(parts, row, parts.shape[1] - row, shift, row)
-    return Moments(height * width, float(totals[0]), float(totals[1]), sums)
+    absolute, squares = (cv2.norm(normalised, kind) for kind in (cv2.NORM_L1, cv2.NORM_L2SQR))
+    return Moments(height * width, absolute, squares, sums)
 
 
 def _normalise(luma: Float32Image) -> Float32Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Literal, TypeAlias
 
@@ -33,6 +33,7 @@ _HIGHEST = [
     *(3.264, 0.703171, 1.046, 0.187459, 0.442057, 0.40803, 1.042, 0.162604, 0.444362),
     *(0.40243, 0.996, 0.098323, 0.531903, 0.369589, 0.99, 0.098658, 0.530092, 0.370399),
 ]
+_LOW, _HIGH = np.array(_LOWEST, dtype=np.float64), np.array(_HIGHEST, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,15 @@ class SupportVectors:
     rho: float
     gamma: float
 
+    @cached_property
+    def _squares(self) -> FloatArray:
+        squares: FloatArray = (self.vectors**2).sum(axis=1)
+        return squares
+
     def predict(self, features: FloatArray) -> FloatArray:
         """Return the scores of features, float64 (n, 36) unscaled; NaN where one is missing."""
-        low, high = np.array(_LOWEST), np.array(_HIGHEST)
-        scaled = 2 * (features - low) / (high - low) - 1
-        squares = (scaled**2).sum(axis=1)[:, None] + (self.vectors**2).sum(axis=1)
+        scaled = 2 * (features - _LOW) / (_HIGH - _LOW) - 1
+        squares = (scaled**2).sum(axis=1)[:, None] + self._squares
         # Not by BLAS, whose last digits depend on how many images are scored together.
         distances = squares - 2 * np.einsum("nf,kf->nk", scaled, self.vectors)
         kernel = np.exp(-self.gamma * distances)
