@@ -145,7 +145,9 @@ def _check_archive(session: nox.Session, archive: Path) -> None:
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             names = wheel.namelist()
+        vectors = ["brisque-vectors.npz", "LICENSE-brisque.txt"]
         wanted = ["faceattr/__init__.py", "faceattr/py.typed"]
+        wanted += [f"faceattr/quality/data/{name}" for name in vectors]
     else:
         with tarfile.open(archive) as source:
             names = [name.partition("/")[2] for name in source.getnames()]
