@@ -121,7 +121,7 @@ def test_parts_of_other_metrics_do_not_belong_together() -> None:
         ({"shard": "1/2", "output": "q.csv", "quality_filter": make(LIMITS)}, "shard"),
         ({"shard": "1/2", "output": "q.csv", "source": "old.csv"}, "shard"),
         ({"shard": "1/2", "output": "q.csv", "source": "empty"}, "source"),
-        ({"source": "empty"}, "images"),
+        ({"source": "empty"}, "source"),
         ({"source": "nowhere"}, "source"),
         ({"source": "photos/0.png"}, "source"),
         ({"output": "q.xlsx"}, "output"),

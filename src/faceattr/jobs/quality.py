@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError
 from faceattr.jobs._checks import check_file, table_file
-from faceattr.jobs._parts import ListedImages, Part, check_part, list_folder, save_part
+from faceattr.jobs._parts import ListedImages, Listing, Part, check_part, list_folder, save_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def _scores(
     source: Path, chosen: QualityFilter, page: Path | None, *, progress: bool
 ) -> pd.DataFrame:
     if not _is_table(source):
-        return chosen.score(_folder(source), progress=progress)
+        return chosen.score(ListedImages(_listed(source)), progress=progress)
     if page is not None:
         raise InvalidArgumentError(
             "a page shows images, which a table does not have",
@@ -115,15 +115,8 @@ def _flagged(table: pd.DataFrame, chosen: QualityFilter) -> pd.DataFrame:
 
 
 def _score_part(folder: Path, chosen: QualityFilter, part: Part, *, progress: bool) -> pd.DataFrame:
-    from faceattr.images import image_names
-
     versions = chosen.metric_versions()
-    names = image_names(_folder(folder))
-    if not names:
-        raise InvalidArgumentError(
-            "the folder holds no image", argument="source", found=str(folder)
-        )
-    listing = list_folder(folder, names)
+    listing = _listed(folder)
     table = chosen.score(ListedImages(listing.part(part.shard)), progress=progress)
     settings = {f"metric {name}": version for name, version in versions.items()}
     save_part(table, part, listing, kind="quality", settings=settings)
@@ -155,7 +148,10 @@ def _is_table(source: Path) -> bool:
     return source.suffix.lower() in {".csv", ".parquet"} and not source.is_dir()
 
 
-def _folder(source: Path) -> Path:
+def _listed(source: Path) -> Listing:
+    """Return the images of a folder; an error where it is none, or holds none."""
+    from faceattr.images import image_names
+
     if not source.is_dir():
         raise InvalidArgumentError(
             "neither a folder of images nor a quality table",
@@ -163,4 +159,9 @@ def _folder(source: Path) -> Path:
             expected="a folder, or a file that ends in .csv or .parquet",
             found=str(source),
         )
-    return source
+    names = image_names(source)
+    if not names:
+        raise InvalidArgumentError(
+            "the folder holds no image", argument="source", found=str(source)
+        )
+    return list_folder(source, names)

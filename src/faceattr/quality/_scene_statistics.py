@@ -13,6 +13,7 @@ areas, of which BRISQUE counts the signs, is the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -132,6 +133,7 @@ def _halve_rows(image: Float32Image) -> Float32Image:
     return halved
 
 
+@lru_cache(maxsize=64)  # images of a folder often share a size; the arrays are only read
 def _halving_weights(size: int, half: int) -> tuple[npt.NDArray[np.intp], Float32Image]:
     scale = half / size
     taps = int(np.ceil(4 / scale)) + 2

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from faceattr.exceptions import InvalidArgumentError
+from faceattr._validation import check_choice
 from faceattr.images import UInt8Image, check_array
 from faceattr.quality._scene_statistics import (
     FEATURES,
@@ -32,7 +33,7 @@ def brisque(image: UInt8Image, *, weights: BrisqueWeights = "bundled") -> float:
     The same number as `piq.brisque` gives with the same support vectors, in a fraction of the time.
     Both take the nearest shape of a table in steps of 0.001; where rounding makes piq take the next
     one, scores differ by about 0.05. Within 0.05 are 98 of 100 face chips (largest difference
-    0.08), and about 90 of 100 images with strong noise or blur (0.2).
+    0.08), and about 90 of 100 images with strong noise or blur (0.25).
 
     Parameters
     ----------
@@ -125,13 +126,7 @@ def brisque_metric(weights: BrisqueWeights) -> QualityMetric:
     def many(images: Sequence[UInt8Image]) -> Sequence[float]:
         return brisque_scores(images, weights=weights)
 
-    if weights not in ("bundled", "live"):
-        raise InvalidArgumentError(
-            "unknown support vectors",
-            argument="weights",
-            expected="'bundled' or 'live'",
-            found=repr(weights),
-        )
+    check_choice(weights, "weights", get_args(BrisqueWeights))
     return QualityMetric(
         name="brisque",
         label="BRISQUE",

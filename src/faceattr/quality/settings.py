@@ -83,7 +83,7 @@ def limits_in_force(
         raise InvalidArgumentError(
             "no threshold, so nothing says which images are good enough",
             argument="thresholds",
-            expected=f"{{'brisque': (None, 55)}}, quantiles and fit, or one of {names}",
+            expected=f"{{'brisque': (None, 64)}}, quantiles and fit, or one of {names}",
             found=repr(thresholds),
             hint="QualityFilter('standard')",
         )

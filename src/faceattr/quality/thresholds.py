@@ -46,7 +46,7 @@ def check_thresholds(thresholds: Thresholds | None) -> dict[str, Limits]:
     if isinstance(thresholds, str):
         check_choice(thresholds, "thresholds", list(presets.PRESETS))
         thresholds = presets.PRESETS[thresholds]
-    example = "{'brisque': (None, 55)}, or a preset's name"
+    example = "{'brisque': (None, 64)}, or a preset's name"
     return _check_pairs(thresholds, "thresholds", example)
 
 
