@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr._validation import check_integer, check_number, check_unique
 from faceattr.binning import BinSpec
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
 from faceattr.evaluation.evaluation import Evaluation
-from faceattr.evaluation.groups import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr.evaluation.metrics import (
     CLASSIFICATION_METRICS,
     OVERALL,

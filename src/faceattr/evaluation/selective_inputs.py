@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
+from faceattr._grouping import join_quality
 from faceattr._validation import (
     check_choice,
     check_integer,
@@ -17,7 +18,6 @@ from faceattr._validation import (
     check_unique,
 )
 from faceattr.evaluation.dropping import ENDS, WorstEnd
-from faceattr.evaluation.groups import join_quality
 from faceattr.evaluation.metrics import FloatArray
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import check_ids

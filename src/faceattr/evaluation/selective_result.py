@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr._validation import check_choice, check_number
 from faceattr.binning import BinSpec
 from faceattr.evaluation.dropping import ENDS, Order, WorstEnd, kept_numbers, kept_sums
-from faceattr.evaluation.groups import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr.evaluation.metrics import OVERALL
 from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.selective_inputs import RANDOM

@@ -1,4 +1,4 @@
-"""Groups of rows that figures are given for: bins of a number, or the values of a category."""
+"""Groups of rows, by the bins of a number or the values of a category: one rule for all stages."""
 
 from __future__ import annotations
 
@@ -47,14 +47,31 @@ class Grouping:
 
 
 def join_quality(
-    predictions: pd.DataFrame, quality: pd.DataFrame | None, by: Sequence[str]
+    table: pd.DataFrame,
+    quality: pd.DataFrame | None,
+    by: Sequence[str],
+    *,
+    argument: str = "predictions",
+    hint: str = "give the table that holds it: evaluate(predictions, quality)",
 ) -> tuple[pd.DataFrame, frozenset[str]]:
-    """Bring the columns to group by from the quality table; every prediction is kept.
+    """Bring the columns to group by from the quality table; every row of the other one is kept.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With a ``sample_id`` where there is a quality table.
+    quality : pandas.DataFrame, optional
+    by : sequence of str
+        The columns wanted; those that `table` has are taken from there.
+    argument : str, default "predictions"
+        What the caller calls `table`, for errors.
+    hint : str
+        How to give a quality table, for errors.
 
     Returns
     -------
     table : pandas.DataFrame
-        The predictions with the columns that they lacked, in the order of the predictions.
+        With the columns that it lacked, in its own order.
     joined : frozenset of str
         The columns that came from the quality table.
 
@@ -63,27 +80,25 @@ def join_quality(
     TableError
         If ids are repeated in the quality table, none is shared, or a column is in neither table.
     """
-    wanted = [name for name in by if name not in predictions.columns]
+    wanted = [name for name in by if name not in table.columns]
     known = [] if quality is None else list(quality.columns)
     absent = [name for name in wanted if name not in known]
     if absent:
         raise TableError(
             "a column to group by is missing",
             argument="by",
-            expected=f"one of the columns {list(predictions.columns) + known}",
+            expected=f"one of the columns {list(table.columns) + known}",
             found=repr(absent[0]),
-            hint="give the table that holds it: evaluate(predictions, quality)"
-            if quality is None
-            else None,
+            hint=hint if quality is None else None,
         )
     if quality is None:
-        return predictions, frozenset()
-    ids = check_ids(predictions, "predictions", allow_repeats=True)
+        return table, frozenset()
+    ids = check_ids(table, argument, allow_repeats=True)
     scored = check_ids(quality, "quality", allow_repeats=True)
-    _check_match(ids, scored)
+    _check_match(ids, scored, argument)
     columns = quality.set_index("sample_id")[wanted].reindex(ids.to_list())
-    columns.index = predictions.index
-    return pd.concat([predictions, columns], axis=1), frozenset(wanted)
+    columns.index = table.index
+    return pd.concat([table, columns], axis=1), frozenset(wanted)
 
 
 def group_rows(
@@ -146,13 +161,13 @@ def _is_code(values: pd.Series, column: str) -> bool:
     return bool(whole and values.nunique() <= _FEW_WHOLE_NUMBERS)
 
 
-def _check_match(ids: pd.Series, scored: pd.Series) -> None:
+def _check_match(ids: pd.Series, scored: pd.Series, argument: str) -> None:
     repeated = scored[scored.duplicated()].unique()
     if len(repeated):
         problem, rows = "ids are repeated", [str(value) for value in repeated]
         hint = "quality.drop_duplicates('sample_id') keeps the first row of each"
     elif len(ids) and not ids.isin(scored).any():
-        problem, rows = "no id is shared with the predictions", []
+        problem, rows = f"no id is shared with the {argument}", []
         hint = "both tables must name a sample alike: by its path relative to the data's folder"
     else:
         return
@@ -160,7 +175,7 @@ def _check_match(ids: pd.Series, scored: pd.Series) -> None:
         problem,
         argument="quality",
         rows=rows,
-        expected=f"ids such as {list(ids[:2])} in the predictions, each once",
+        expected=f"ids such as {list(ids[:2])} in the {argument}, each once",
         found=f"ids such as {list(scored[:2])} in the quality table",
         hint=hint,
     )
