@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from faceattr import Dataset, Model
+from faceattr.data.sampling import Plan
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs import TrainingJob, run_training
 from faceattr.tables import read_table
 from faceattr.training import setup, trainer
-from faceattr.training.batches import Plan
 from job_samples import TINY, tiny
 
 

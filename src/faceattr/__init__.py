@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faceattr.data import Dataset
+    from faceattr.data import BalancedSampler, Dataset
     from faceattr.evaluation import BinnedEvaluator
     from faceattr.models import Model
     from faceattr.quality import QualityFilter
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BalancedSampler",
     "BinnedEvaluator",
     "ClassificationTask",
     "Dataset",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BalancedSampler": "faceattr.data",
     "BinnedEvaluator": "faceattr.evaluation",
     "ClassificationTask": "faceattr.tasks",
     "Dataset": "faceattr.data",

@@ -39,11 +39,14 @@ class Grouping:
         The bins in order, also the empty ones.
     codes : numpy.ndarray of int, shape (n,)
         The bin of each row.
+    stray : int, default 0
+        How many of the bins, the last ones, hold rows without a value or beyond all edges.
     """
 
     column: str
     names: tuple[str, ...]
     codes: npt.NDArray[np.intp]
+    stray: int = 0
 
 
 def join_quality(
@@ -123,7 +126,8 @@ def group_rows(
         default: BinSpec = AGE_BINS if column == "age" else _DEFAULT_QUANTILES
         chosen = make_bins(bins.get(column, default), values, argument=f"bins[{column!r}]")
         assigned = chosen.assign(values, missing=missing)
-        return Grouping(column, tuple(assigned.categories), assigned.codes.astype(np.intp))
+        names = tuple(assigned.categories)
+        return Grouping(column, names, assigned.codes.astype(np.intp), len(names) - len(chosen))
     return _group_categories(values, column, tasks, missing)
 
 
@@ -143,12 +147,13 @@ def _group_categories(values: pd.Series, column: str, tasks: TaskSet, missing: s
             expected=f"at most {_MAX_GROUPS} values, each with a name of its own",
             found=f"{len(names)} values in column {column!r}",
         )
-    if (codes < 0).any():
+    unknown = codes < 0
+    if unknown.any():
         while missing in names:
             missing = f"({missing})"
-        codes[codes < 0] = len(names)
+        codes[unknown] = len(names)
         names.append(missing)
-    return Grouping(column, tuple(names), codes.astype(np.intp))
+    return Grouping(column, tuple(names), codes.astype(np.intp), int(unknown.any()))
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from faceattr import TrainConfig
+from faceattr.data.sampling import shuffled_plan
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError
-from faceattr.training.batches import shuffled_plan
 from faceattr.training.ema import WeightAverage
 from faceattr.training.randomness import uniforms
 from faceattr.training.schedule import learning_rate, plateau_falls
@@ -40,6 +40,7 @@ WRONG = {
     "ema_decay": [1.0, -0.5],
     "average_epochs": [-1, 19, 0.5, 2],
     "augment": ["wild", 3],
+    "repeat_augment": ["wild", 0.5],
     "mixup": [-0.1, 101, "much"],
     "restore": ["first", "average"],
     "patience": [0, 1.5],

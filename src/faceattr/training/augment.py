@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from faceattr._validation import check_number
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.registry import Registry
 
-__all__ = ["POLICIES", "AugmentPolicy", "augment", "register_policy"]
+__all__ = ["POLICIES", "AugmentPolicy", "as_policy", "augment", "register_policy"]
 
 _GRAY = np.array([0.299, 0.587, 0.114])
 RANDOM_COLUMNS = 14
@@ -70,6 +71,26 @@ class AugmentPolicy:
         for name in self.__dataclass_fields__:
             check_number(getattr(self, name), name, low=0, high=highest.get(name, 1.0))
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, float], *, argument: str = "augment") -> Self:
+        """Make a policy of its strengths by name.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a name is unknown; all unknown names are listed.
+        """
+        known = list(cls.__dataclass_fields__)
+        unknown = [str(key) for key in data if key not in known]
+        if unknown:
+            raise InvalidArgumentError(
+                "unknown strengths",
+                argument=argument,
+                rows=unknown,
+                expected="among " + ", ".join(known),
+            )
+        return cls(**data)
+
 
 POLICIES: Registry[AugmentPolicy] = Registry("augmentation policy")
 
@@ -77,6 +98,26 @@ POLICIES: Registry[AugmentPolicy] = Registry("augmentation policy")
 def register_policy(name: str, policy: AugmentPolicy) -> AugmentPolicy:
     """Make a policy known by name, for ``TrainConfig(augment=name)``."""
     return POLICIES.register(name, policy)
+
+
+def as_policy(policy: str | AugmentPolicy, argument: str) -> AugmentPolicy:
+    """Return a policy that is given by its name or as it is.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If no policy is registered by this name, or it is neither.
+    """
+    if isinstance(policy, AugmentPolicy):
+        return policy
+    if not isinstance(policy, str):
+        raise InvalidTypeError(
+            "not an augmentation policy",
+            argument=argument,
+            expected=f"one of {list(POLICIES)}, or an AugmentPolicy",
+            found=repr(policy),
+        )
+    return POLICIES.get(policy, argument=argument)
 
 
 register_policy("none", AugmentPolicy())

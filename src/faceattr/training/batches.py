@@ -13,16 +13,14 @@ import torch
 from torch import Tensor
 
 from faceattr.data.cache import CachedImages
+from faceattr.data.sampling import Plan
 from faceattr.images import UInt8Image
 from faceattr.models.predict import images_to_tensor
 from faceattr.training.augment import RANDOM_COLUMNS, AugmentPolicy, augment
 from faceattr.training.mixup import Mixture, mix_images, mix_weights, mixture_of
-from faceattr.training.randomness import epoch_generator, uniforms
+from faceattr.training.randomness import uniforms
 
-__all__ = ["Batch", "Batches", "Plan", "Sampler", "Step", "Targets", "shuffled_plan"]
-
-Plan = npt.NDArray[np.int64]
-"""An epoch's images in order: int64 of shape (M, 2), columns image index and number of repeat."""
+__all__ = ["Batch", "Batches", "Sampler", "Step", "Targets"]
 
 Places = npt.NDArray[np.int64]
 
@@ -100,12 +98,6 @@ class Step:
     counts: dict[str, float]
 
 
-def shuffled_plan(n: int, seed: int, epoch: int) -> Plan:
-    """Return a plan that shows each of `n` images once, in an order that (seed, epoch) decides."""
-    order = epoch_generator(seed, epoch).permutation(n)
-    return np.stack([order, np.zeros(n, np.int64)], axis=1).astype(np.int64)
-
-
 @dataclass(frozen=True)
 class Batches:
     """Deals plans out to steps, processes and batches.
@@ -117,7 +109,8 @@ class Batches:
     images : CachedImages
         Decoded images by index.
     targets : Targets
-    policy : AugmentPolicy
+    policy, repeat_policy : AugmentPolicy
+        Of an image's first appearance in the epoch, and of its repeats.
     seed : int
     batch_size : int
         Images a step, over all processes.
@@ -134,6 +127,7 @@ class Batches:
     images: CachedImages
     targets: Targets
     policy: AugmentPolicy
+    repeat_policy: AugmentPolicy
     seed: int
     batch_size: int
     accumulate: int
@@ -169,12 +163,23 @@ class Batches:
 
         def make(some: Places) -> UInt8Image:
             numbers = uniforms(self.seed, epoch, some, RANDOM_COLUMNS)
-            return augment(self.images.take(plan[some, 0]), self.policy, numbers)
+            return self._augmented(self.images.take(plan[some, 0]), plan[some, 1], numbers)
 
         if self.threads == 1:
             return _Read(places, own, mixture, needed, make(needed))
         made = list(pool.map(make, np.array_split(needed, self.threads)))
         return _Read(places, own, mixture, needed, np.concatenate(made))
+
+    def _augmented(
+        self, images: UInt8Image, repeats: Places, numbers: npt.NDArray[np.float64]
+    ) -> UInt8Image:
+        again = repeats > 0
+        if self.policy == self.repeat_policy or not again.any():
+            return augment(images, self.policy, numbers)
+        changed = np.empty_like(images)
+        for rows, policy in ((~again, self.policy), (again, self.repeat_policy)):
+            changed[rows] = augment(images[rows], policy, numbers[rows])
+        return changed
 
     def _step(self, read: _Read, plan: Plan) -> Step:
         pieces = np.array_split(read.own, self.accumulate)

@@ -11,14 +11,21 @@ import pandas as pd
 
 from faceattr._ranges import known_rows
 from faceattr.data import Dataset
+from faceattr.data.sampling import Plan
 from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TrainingError
 from faceattr.models import Model
 from faceattr.tasks import ClassificationTask, RegressionTask
-from faceattr.training.batches import Plan
 from faceattr.training.config import TrainConfig
 
-__all__ = ["check_calls", "check_fit", "check_plan", "check_sample_weight", "check_share"]
+__all__ = [
+    "check_calls",
+    "check_fit",
+    "check_plan",
+    "check_sample_weight",
+    "check_sampler",
+    "check_share",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +71,19 @@ def check_calls(sampler: object, on_epoch: object) -> None:
             expected="a function of an epoch's row",
             found=type(on_epoch).__name__,
         )
+
+
+def check_sampler(sampler: object, train: Dataset) -> None:
+    """Ask a sampler whether it was made for these data, where it can tell.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was made for others.
+    """
+    check = getattr(sampler, "check_dataset", None)
+    if callable(check):
+        check(train)
 
 
 def check_share(train: Dataset, config: TrainConfig, world_size: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from faceattr._validation import check_choice, check_integer, check_number
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
-from faceattr.training.augment import POLICIES
+from faceattr.training.augment import AugmentPolicy, as_policy
 
 __all__ = ["TrainConfig"]
 
@@ -66,8 +66,11 @@ class TrainConfig:
     average_epochs : int, default 0
         How many of the last epochs are averaged (what validation looks at, at their ends), for
         ``restore="average"``.
-    augment : str, default "strong"
-        A policy of `faceattr.training.augment`: "none", "study", "light", "strong".
+    augment : str or AugmentPolicy, default "strong"
+        How images are changed: a registered policy, see `faceattr.training.augment`, or one's own.
+    repeat_augment : str or AugmentPolicy, optional
+        How images are changed that a sampler shows again in the same epoch; as `augment` says by
+        default. Of an image's appearances all but one count as repeats.
     mixup : float, default 0
         Parameter alpha of the Beta(alpha, alpha) distribution by which images of a step are mixed
         in pairs, and what their labels stand for (Zhang et al. 2018, arXiv:1710.09412); 0.2 to 0.4
@@ -119,7 +122,8 @@ class TrainConfig:
     clip_norm: float | None = 5.0
     ema_decay: float = 0.998
     average_epochs: int = 0
-    augment: str = "strong"
+    augment: str | AugmentPolicy = "strong"
+    repeat_augment: str | AugmentPolicy | None = None
     mixup: float = 0.0
     restore: str = "ema"
     patience: int | None = None
@@ -135,7 +139,9 @@ class TrainConfig:
         self._check_rates()
         self._check_penalties()
         check_integer(self.freeze_epochs, "freeze_epochs", low=0, high=self.epochs)
-        POLICIES.get(self.augment, argument="augment")
+        as_policy(self.augment, "augment")
+        if self.repeat_augment is not None:
+            as_policy(self.repeat_augment, "repeat_augment")
         check_number(self.mixup, "mixup", low=0, high=100)
         check_choice(self.mixed_precision, "mixed_precision", PRECISIONS)
         self._check_monitor()
@@ -254,7 +260,13 @@ class TrainConfig:
                 rows=unknown,
                 expected="among " + ", ".join(known),
             )
-        return cls(**data)
+        return cls(**{key: _policy_from_plain(key, value) for key, value in data.items()})
+
+
+def _policy_from_plain(key: str, value: Any) -> Any:
+    if key in ("augment", "repeat_augment") and isinstance(value, Mapping):
+        return AugmentPolicy.from_dict(value, argument=key)
+    return value
 
 
 def _check_open_share(value: float, argument: str) -> None:

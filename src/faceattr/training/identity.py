@@ -11,10 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from faceattr.data import CachedImages, Dataset
+from faceattr.data.sampling import Plan
 from faceattr.models import Model
 from faceattr.models.pretrained import describe_network
-from faceattr.training.augment import POLICIES
-from faceattr.training.batches import Plan, Targets
+from faceattr.training.augment import as_policy
+from faceattr.training.batches import Targets
 from faceattr.training.config import TrainConfig
 
 __all__ = ["data_identity", "run_identity"]
@@ -40,7 +41,10 @@ def run_identity(
     """
     identity = {
         "config": config.to_dict(),
-        "augment": asdict(POLICIES.get(config.augment, argument="augment")),
+        "augment": asdict(as_policy(config.augment, "augment")),
+        "repeat_augment": None
+        if config.repeat_augment is None
+        else asdict(as_policy(config.repeat_augment, "repeat_augment")),
         "network": describe_network(model),
         "train": {**train, "plan": _digest([plan.tobytes()])},
         "valid": valid,

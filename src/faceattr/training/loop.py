@@ -14,9 +14,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from faceattr._memory import keep_freed_memory
+from faceattr.data.sampling import Plan
 from faceattr.exceptions import TrainingError
 from faceattr.models import Model
-from faceattr.training.batches import Batch, Batches, Plan, Step
+from faceattr.training.batches import Batch, Batches, Step
 from faceattr.training.config import TrainConfig
 from faceattr.training.interrupt import Interrupt
 from faceattr.training.keeping import Keeper

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from faceattr._hashing import GOLDEN, mix, to_unit
 
-__all__ = ["MIXUP", "epoch_generator", "epoch_seed", "step_generator", "uniforms"]
+__all__ = ["MIXUP", "epoch_seed", "step_generator", "uniforms"]
 
 AUGMENTATION, MIXUP = 0, 1
 """Purposes of random numbers."""
@@ -50,14 +50,9 @@ def uniforms(
     return to_unit(cells)
 
 
-def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
-    """Return the generator that shuffles an epoch."""
-    return np.random.default_rng([seed, epoch])
-
-
 def step_generator(seed: int, epoch: int, place: int) -> np.random.Generator:
     """Return the generator that pairs the images of the step that starts at a place."""
-    # The last number keeps it apart from `epoch_generator`: trailing zeros change no generator.
+    # The last number keeps it apart from the order of an epoch: trailing zeros change no generator.
     return np.random.default_rng([seed, epoch, place, 1])
 
 

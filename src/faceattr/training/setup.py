@@ -13,10 +13,11 @@ import pandas as pd
 import torch
 
 from faceattr.data import CachedImages, Dataset, ImageCache
+from faceattr.data.sampling import Plan, shuffled_plan
 from faceattr.exceptions import DataError
 from faceattr.models import Model
-from faceattr.training.augment import POLICIES
-from faceattr.training.batches import Batches, Plan, Sampler, Targets, shuffled_plan
+from faceattr.training.augment import as_policy
+from faceattr.training.batches import Batches, Sampler, Targets
 from faceattr.training.checks import check_plan
 from faceattr.training.config import TrainConfig
 from faceattr.training.identity import data_identity, run_identity
@@ -86,10 +87,13 @@ def open_part(
 
 def make_batches(part: Part, config: TrainConfig, engine: Engine) -> Batches:
     """Return what deals the training images out."""
+    policy = as_policy(config.augment, "augment")
+    repeats = config.repeat_augment
     return Batches(
         images=part.images,
         targets=part.targets,
-        policy=POLICIES.get(config.augment, argument="augment"),
+        policy=policy,
+        repeat_policy=policy if repeats is None else as_policy(repeats, "repeat_augment"),
         seed=config.seed,
         batch_size=config.batch_size,
         accumulate=config.accumulate,
@@ -132,11 +136,14 @@ def identify(run: Run, train: Part, valid: Part | None) -> dict[str, Any]:
     return run_identity(run.config, run.model, first or {}, second, run.plan(0))
 
 
-def training_record(run: Run, parts: tuple[Part, Part | None]) -> dict[str, Any]:
+def training_record(
+    run: Run, parts: tuple[Part, Part | None], sampler: Sampler | None
+) -> dict[str, Any]:
     """Return what a model tells about its training."""
     train, valid = parts
     return {
         "config": run.config.to_dict(),
+        "sampler": describe_sampler(sampler),
         "images": {"train": len(train.data), "valid": 0 if valid is None else len(valid.data)},
         "labels": {name: int(known.sum()) for name, known in train.targets.known.items()},
         "epochs": run.progress.epoch,
@@ -145,6 +152,14 @@ def training_record(run: Run, parts: tuple[Part, Part | None]) -> dict[str, Any]
         "processes": run.engine.world_size,
         "seconds": round(sum(row["seconds"] for row in run.progress.history), 1),
     }
+
+
+def describe_sampler(sampler: Sampler | None) -> dict[str, Any] | None:
+    """Return what a sampler tells about itself by ``to_dict``, else its name; None without one."""
+    if sampler is None:
+        return None
+    tell = getattr(sampler, "to_dict", None)
+    return dict(tell()) if callable(tell) else {"kind": type(sampler).__name__}
 
 
 def flat_settings(config: TrainConfig) -> dict[str, bool | int | float | str]:

@@ -12,13 +12,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from faceattr.data import Dataset, ImageCache
+from faceattr.data.sampling import Plan
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models import Model
-from faceattr.training.batches import Plan, Sampler
+from faceattr.training.batches import Sampler
 from faceattr.training.checks import (
     check_calls,
     check_fit,
     check_sample_weight,
+    check_sampler,
     check_share,
 )
 from faceattr.training.config import TrainConfig
@@ -135,9 +137,10 @@ class Trainer:
         valid : Dataset, optional
             Looked at after every epoch; its figures stand in the history. A task that nobody
             labelled here has none.
-        sampler : object with ``plan(epoch)``, optional
+        sampler : BalancedSampler or object with ``plan(epoch)``, optional
             Chooses the images of an epoch: int64 (M, 2) of image index and repeat. By default every
-            image once in an order that (seed, epoch) decides.
+            image once in an order that (seed, epoch) decides. One with ``check_dataset(dataset)``
+            is asked whether it was made for `train`.
         sample_weight : sequence of float, Series or str, optional
             How much each training image's loss counts, at least 0, in the table's order, or as a
             Series by ``sample_id``; or the name of the column that holds it. Only the proportions
@@ -183,6 +186,7 @@ class Trainer:
         config = self._config()
         check_fit(model, train, valid, config)
         check_calls(sampler, on_epoch)
+        check_sampler(sampler, train)
         weight = check_sample_weight(sample_weight, train)
         saver = self._saver(resume)
         engine = self._engine(model, config)
@@ -202,7 +206,7 @@ class Trainer:
         self.history_ = history_table(progress.history)
         self.stopped_ = progress.stopped
         self.rank_ = engine.rank
-        model.info["training"] = training_record(run, parts)
+        model.info["training"] = training_record(run, parts, sampler)
         return self
 
     def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 64) -> pd.DataFrame:
