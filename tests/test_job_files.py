@@ -72,7 +72,7 @@ def test_a_job_file_says_everything(job_file: Path) -> None:
     assert job.split == SplitSection(0.6, 0.0, 0.4, groups="person")
     assert job.model.weights is None
     assert (config.batch_size, config.epochs, config.clip_norm) == (256, 20, 2)
-    assert open_bins(job.evaluate) == {"age": [0, 18, None]}
+    assert open_bins(job.evaluate.bins) == {"age": [0, 18, None]}
 
 
 def test_a_job_survives_json(job_file: Path) -> None:

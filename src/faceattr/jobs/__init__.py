@@ -12,6 +12,7 @@ from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
 from faceattr.jobs.quality import run_quality
+from faceattr.jobs.sampling import SamplerSection
 from faceattr.jobs.sections import DataSection, EvaluateSection, ModelSection, SplitSection
 from faceattr.jobs.training import TrainingResult, run_training
 
@@ -21,6 +22,7 @@ __all__ = [
     "EvaluateSection",
     "MergeResult",
     "ModelSection",
+    "SamplerSection",
     "SplitSection",
     "TrainingJob",
     "TrainingResult",

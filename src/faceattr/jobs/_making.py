@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from faceattr.jobs.sections import (
@@ -85,7 +85,7 @@ def make_evaluator(section: EvaluateSection, tasks: TaskSet | None = None) -> Bi
 
     return BinnedEvaluator(
         by=section.by,
-        bins=open_bins(section),
+        bins=open_bins(section.bins),
         n_boot=section.n_boot,
         confidence=section.confidence,
         seed=section.seed,
@@ -93,9 +93,9 @@ def make_evaluator(section: EvaluateSection, tasks: TaskSet | None = None) -> Bi
     )
 
 
-def open_bins(section: EvaluateSection) -> dict[str, BinSpec]:
+def open_bins(bins: Mapping[str, Any]) -> dict[str, BinSpec]:
     """Return the bins with None in place of infinite ends."""
-    return {name: _open_ends(edges) for name, edges in section.bins.items()}
+    return {name: _open_ends(edges) for name, edges in bins.items()}
 
 
 def _open_ends(edges: Any) -> BinSpec:

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 import faceattr
-from faceattr.data import Dataset
+from faceattr.data import BalancedSampler, Dataset
 from faceattr.jobs.job import TrainingJob
 from faceattr.models import Model
 from faceattr.report import gallery, plot_history
 from faceattr.tables import pred_column, write_table
+from faceattr.tables._disk import types_path
 from faceattr.tasks import TaskSet
 
 if TYPE_CHECKING:
     from faceattr.jobs.training import TrainingResult
 
-__all__ = ["save_model", "save_results"]
+__all__ = ["save_model", "save_results", "save_sampling"]
 
 _DPI = 110
 _SHOWN = 24
@@ -37,6 +38,18 @@ def save_model(model: Model, history: pd.DataFrame, folder: Path) -> None:
     model.save_pretrained(folder)
     write_table(history, folder / "history.csv")
     plot_history(history).savefig(folder / "history.png", dpi=_DPI)
+
+
+def save_sampling(sampler: BalancedSampler | None, folder: Path) -> None:
+    """Write the shares of all cells; without a sampler remove those of an earlier job."""
+    table, figure = folder / "sampling.csv", folder / "sampling.png"
+    if sampler is None:
+        for path in (table, types_path(table), figure):
+            path.unlink(missing_ok=True)
+        return
+    report = sampler.report()
+    write_table(report.cells, table)
+    report.plot().savefig(figure, dpi=_DPI)
 
 
 def save_results(

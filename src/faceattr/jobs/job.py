@@ -12,6 +12,7 @@ from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import check_mapping, check_text
 from faceattr.jobs._making import open_bins
 from faceattr.jobs._settings import Known, apply_overrides, check_keys, read_toml
+from faceattr.jobs.sampling import SamplerSection
 from faceattr.jobs.sections import (
     NOTHING,
     DataSection,
@@ -30,12 +31,14 @@ _SECTIONS = {
     "data": DataSection,
     "split": SplitSection,
     "model": ModelSection,
+    "sampler": SamplerSection,
     "evaluate": EvaluateSection,
 }
 _MAY_BE_NOTHING = {
     "data": ("path", "root"),
     "split": ("groups",),
     "model": ("weights",),
+    "sampler": ("by", "max_repeats", "epoch_size", "quality"),
     "train": ("cycle_epochs", "clip_norm"),
     "evaluate": ("by",),
 }
@@ -53,6 +56,7 @@ class TrainingJob:
     train : mapping of str to object
         Fields of `TrainConfig`, and ``preset``: "study" to start from `TrainConfig.study`,
         "default" for the library's recipe.
+    sampler : SamplerSection
     evaluate : EvaluateSection
     output : str, default "faceattr-output"
         Folder of the results; files of an earlier job in it are replaced.
@@ -71,6 +75,7 @@ class TrainingJob:
     split: SplitSection = field(default_factory=SplitSection)
     model: ModelSection = field(default_factory=ModelSection)
     train: Mapping[str, Any] = field(default_factory=dict)
+    sampler: SamplerSection = field(default_factory=SamplerSection)
     evaluate: EvaluateSection = field(default_factory=EvaluateSection)
     output: str = "faceattr-output"
 
@@ -121,7 +126,8 @@ class TrainingJob:
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain JSON types, which `from_dict` reads."""
         plain = asdict(self)
-        plain["evaluate"]["bins"] = open_bins(self.evaluate)  # JSON has no infinite numbers
+        for section in ("evaluate", "sampler"):  # JSON has no infinite numbers
+            plain[section]["bins"] = open_bins(plain[section]["bins"])
         return plain
 
     def train_config(self) -> TrainConfig:
@@ -148,7 +154,7 @@ class TrainingJob:
         InvalidArgumentError, InvalidTypeError
             If a setting is outside its limits or of a wrong type.
         """
-        for section in (self.data, self.split, self.model, self.evaluate):
+        for section in (self.data, self.split, self.model, self.sampler, self.evaluate):
             section.check()
         self.train_config()
         check_text(self.output, "output")

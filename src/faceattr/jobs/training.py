@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from faceattr._validation import check_output_folder
 from faceattr.jobs._making import build_model, make_evaluator, open_dataset, split_dataset
 from faceattr.jobs.job import TrainingJob
+from faceattr.jobs.sampling import make_sampler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,8 @@ def run_training(
     Settings, data, weights and the output folder are checked before the training starts. The folder
     then holds the model (``config.json``, ``model.safetensors``), ``job.json`` (what was run, with
     versions), the tables ``history.csv``, ``split.csv``, ``rejects.csv``, ``predictions.csv`` and
-    ``metrics.csv`` (see `faceattr.tables.read_table`), and ``history.png`` and ``evaluation.png``.
+    ``metrics.csv`` (see `faceattr.tables.read_table`), and ``history.png`` and ``evaluation.png``;
+    of a balanced training also ``sampling.csv`` and ``sampling.png``.
     Images are shown in it, ``gallery.png``, only where they are drawings. Checkpoints lie in its
     sub-folder ``checkpoints``. Under torchrun all processes train and predict together, and the
     first one writes.
@@ -97,7 +99,7 @@ def run_training(
     KeyboardInterrupt
         If interrupted; the model of the last whole epoch is saved then.
     """
-    from faceattr.jobs._saving import save_model, save_results
+    from faceattr.jobs._saving import save_model, save_results, save_sampling
 
     job.check()
     folder = check_output_folder(job.output, "output")
@@ -107,12 +109,16 @@ def run_training(
     parts = split_dataset(job.split, faces)
     evaluator = _evaluator(job, parts["test"])
     _log.info("images: %s", ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
+    sampler = make_sampler(job.sampler, parts["train"])
+    if sampler is not None:
+        _log.info("%s", sampler.report())
     trainer = _trainer(job, folder, resume=resume, progress=progress)
     model.info["training_data"] = _SOURCES.get(job.data.kind, Path(str(job.data.path)).name)
-    trainer.fit(model, parts["train"], parts.get("valid"), resume=resume)
+    trainer.fit(model, parts["train"], parts.get("valid"), sampler=sampler, resume=resume)
     if trainer.rank_ == 0:
         # At once: whatever may go wrong from here on, the training is not lost.
         save_model(model, trainer.history_, folder)
+        save_sampling(sampler, folder)
     if trainer.stopped_ == "interrupt":
         raise KeyboardInterrupt
     predictions = trainer.predict(model, parts["test"])
