@@ -9,7 +9,7 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 import faceattr
-from faceattr import Dataset
+from faceattr import BalancedSampler, Dataset
 
 project = "faceattr"
 author = "faceattr contributors"
@@ -70,6 +70,9 @@ def draw_figures(app: Sphinx) -> None:
         rows.append(np.hstack([faces.read(position) for position in chosen]))
     FIGURES.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.vstack(rows)).save(FIGURES / "drawings.png")
+    edges = {"age": [0, 14, 24, 40, 60, None]}
+    sampler = BalancedSampler(faces, by=["age", "gender"], bins=edges, max_repeats=5)
+    sampler.plot().savefig(FIGURES / "sampling.png", dpi=70)
 
 
 def setup(app: Sphinx) -> None:

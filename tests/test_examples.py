@@ -48,6 +48,16 @@ def test_quality(tmp_path, monkeypatch, capsys):
     assert "broken: rejected: cannot be read: not an image file - send another file" in out
 
 
+def test_balance(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    load("balance", monkeypatch).main(images=200, epochs=1)
+    assert (tmp_path / "balance-output" / "shares.png").exists()
+    out = capsys.readouterr().out
+    assert "max_repeats holds" in out
+    assert "balanced" in out.splitlines()[-6]
+
+
 def write_utkface(folder, count):
     faces = Dataset.synthetic(count, size=64)
     folder.mkdir()
