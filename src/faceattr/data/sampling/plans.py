@@ -69,17 +69,21 @@ class Tapes:
         Which of them has the number 0 is drawn, so that the early part of an epoch is no other than
         the late one. Where each image is shown once, the plan is that of `shuffled_plan`.
         """
+        return _spread(self._shown(epoch), _epoch_generator(self.seed, epoch))
+
+    def _shown(self, epoch: int) -> Integers:
+        """Return how often each image stands in an epoch, shape (n,)."""
         taken = self._taken(epoch + 1)
-        starts, lengths = taken[:-1].sum(axis=0), taken[-1]
-        total = int(lengths.sum())
-        cell = np.repeat(np.arange(len(lengths)), lengths)
-        place = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        begin, length = taken[:-1].sum(axis=0), taken[-1]
+        place = np.arange(len(self.order)) - np.repeat(
+            np.cumsum(self.counts) - self.counts, self.counts
+        )
+        cell = np.repeat(np.arange(len(self.counts)), self.counts)
         count = self.counts[cell]
-        tape = np.repeat(np.cumsum(self.counts) - self.counts, lengths)
-        image = self.order[tape + (starts[cell] + place) % count]
-        repeat = place // count
-        shown = (lengths[cell] - place % count - 1) // count + 1
-        return _spread(image, repeat, shown, _epoch_generator(self.seed, epoch))
+        ahead = (place - begin[cell]) % count  # how far an image is from where the epoch begins
+        shown = np.empty(len(self.order), dtype=np.int64)
+        shown[self.order] = length[cell] // count + (ahead < length[cell] % count)
+        return shown
 
     def _taken(self, epochs: int) -> Integers:
         """Return how many images the first epochs take of each cell, shape (epochs, K).
@@ -97,18 +101,17 @@ class Tapes:
         return cuts[:, 1:] - cuts[:, :-1]
 
 
-def _spread(
-    image: Integers, repeat: Integers, shown: Integers, generator: np.random.Generator
-) -> Plan:
+def _spread(shown: Integers, generator: np.random.Generator) -> Plan:
     """Put images in an order in which the repeats of each are far from one another."""
-    by_image = np.lexsort((repeat, image))
-    image, repeat, shown = image[by_image], repeat[by_image], shown[by_image]
+    image = np.repeat(np.arange(len(shown)), shown)
+    count = shown[image]
+    repeat = np.arange(len(image)) - np.repeat(np.cumsum(shown) - shown, shown)
     order = generator.permutation(len(image))
     moment = np.empty(len(image))
     moment[order] = np.arange(len(image)) / max(len(image), 1)
-    turns = generator.random(int(image.max(initial=0)) + 1)[image]
-    stretch = (repeat + (turns * shown).astype(np.int64)) % shown
-    order = np.argsort((stretch + moment) / shown, kind="stable")
+    turns = generator.random(len(shown))[image]
+    stretch = (repeat + (turns * count).astype(np.int64)) % count
+    order = np.argsort((stretch + moment) / count, kind="stable")
     return np.stack([image, repeat], axis=1)[order].astype(np.int64)
 
 
