@@ -15,6 +15,7 @@ PAGES = {
     "bench_index": "index",
     "bench_predict": "predict",
     "bench_quality": "quality",
+    "bench_sampling": "sampling",
     "bench_training": "training",
 }
 if Path("/proc/self/status").exists():

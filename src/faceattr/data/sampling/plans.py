@@ -6,6 +6,7 @@ A plan is a pure function of its arguments. How it is dealt to processes is no c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -75,15 +76,23 @@ class Tapes:
         """Return how often each image stands in an epoch, shape (n,)."""
         taken = self._taken(epoch + 1)
         begin, length = taken[:-1].sum(axis=0), taken[-1]
-        place = np.arange(len(self.order)) - np.repeat(
-            np.cumsum(self.counts) - self.counts, self.counts
-        )
-        cell = np.repeat(np.arange(len(self.counts)), self.counts)
-        count = self.counts[cell]
-        ahead = (place - begin[cell]) % count  # how far an image is from where the epoch begins
+        # How far an image is on its tape from where the epoch begins.
+        ahead = self._place - (begin % self.counts)[self._cell]
+        ahead += np.where(ahead < 0, self.counts[self._cell], 0)
+        laps, rest = np.divmod(length, self.counts)
         shown = np.empty(len(self.order), dtype=np.int64)
-        shown[self.order] = length[cell] // count + (ahead < length[cell] % count)
+        shown[self.order] = laps[self._cell] + (ahead < rest[self._cell])
         return shown
+
+    @cached_property
+    def _cell(self) -> Integers:
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def _place(self) -> Integers:
+        """The place of each image, in `order`, on the tape of its cell."""
+        starts = np.cumsum(self.counts) - self.counts
+        return np.arange(len(self.order)) - starts[self._cell]
 
     def _taken(self, epochs: int) -> Integers:
         """Return how many images the first epochs take of each cell, shape (epochs, K).
@@ -112,7 +121,9 @@ def _spread(shown: Integers, generator: np.random.Generator) -> Plan:
     turns = generator.random(len(shown))[image]
     stretch = (repeat + (turns * count).astype(np.int64)) % count
     order = np.argsort((stretch + moment) / count, kind="stable")
-    return np.stack([image, repeat], axis=1)[order].astype(np.int64)
+    plan = np.empty((len(order), 2), dtype=np.int64)
+    plan[:, 0], plan[:, 1] = image[order], repeat[order]
+    return plan
 
 
 def _epoch_generator(seed: int, epoch: int) -> np.random.Generator:
