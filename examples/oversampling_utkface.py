@@ -51,6 +51,12 @@ ARMS = {
     "half-balanced": Arm(
         "strength 0.5, repeats augmented strongly", strength=0.5, repeat_augment="strong"
     ),
+    "filtered-balanced": Arm(
+        "the study's steps together: filtered, balanced, repeats augmented strongly",
+        strength=1.0,
+        repeat_augment="strong",
+        filtered=True,
+    ),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from faceattr import Dataset, Model, TrainConfig, Trainer
+from faceattr import BalancedSampler, Dataset, Model, TrainConfig, Trainer
 from faceattr.tables import write_table
 from training.samples import PlainBackbone, tiny
 
@@ -56,8 +56,18 @@ def batch_norm(folder: Path, rank: int, faces: Dataset, train: Dataset, valid: D
 
 
 def parts_and_mixtures(folder: Path, rank: int, train: Dataset, valid: Dataset) -> None:
-    """Train with accumulated batches of mixed images, stopped after an epoch and resumed."""
-    config = TrainConfig(epochs=3, batch_size=10, accumulate=2, mixup=0.4, lr=0.01, clip_norm=None)
+    """Train by a balanced plan with accumulated batches of mixed images, also resumed."""
+    config = TrainConfig(
+        epochs=3,
+        batch_size=10,
+        accumulate=2,
+        mixup=0.4,
+        lr=0.01,
+        clip_norm=None,
+        augment="light",
+        repeat_augment="strong",
+    )
+    sampler = BalancedSampler(train, "gender", epoch_size=37)
     for name, stops in (("whole", False), ("resumed", True)):
         trainer = Trainer(
             config,
@@ -68,11 +78,11 @@ def parts_and_mixtures(folder: Path, rank: int, train: Dataset, valid: Dataset) 
         if stops:
             try:
                 model = tiny(train, PlainBackbone, dropout=0.0)
-                trainer.fit(model, train, valid, on_epoch=fails_after_two)
+                trainer.fit(model, train, valid, sampler=sampler, on_epoch=fails_after_two)
             except InterruptedError:
                 pass
         model = tiny(train, PlainBackbone, dropout=0.0)
-        trainer.fit(model, train, valid, resume=stops)
+        trainer.fit(model, train, valid, sampler=sampler, resume=stops)
         write_table(trainer.history_, folder / f"{name}-{rank}.csv")
 
 
