@@ -326,6 +326,7 @@ def test_a_range_counts_as_its_middle():
         ({"by": []}, InvalidArgumentError, "by"),
         ({"by": ["age", "age"]}, InvalidArgumentError, "by"),
         ({"bins": {"gender": 3}}, InvalidArgumentError, "bins"),
+        ({"bins": [0, 20, 116]}, InvalidTypeError, "bins"),
         ({"bins": {"age": [5, 2]}}, InvalidArgumentError, "edges"),
         ({"bins": {"age": "many"}}, InvalidTypeError, "bins['age']"),
         ({"strength": 1.5}, InvalidArgumentError, "strength"),
@@ -377,6 +378,14 @@ def test_a_sampler_knows_its_data_set():
     relabelled = data.with_labels(data.table[["sample_id"]].assign(age=30.0))
     with pytest.raises(InvalidArgumentError, match="other labels of 'age'"):
         sampler.check_dataset(relabelled)
+
+
+def test_other_ranges_are_another_data_set():
+    table = faces([5, np.nan]).table.assign(age_min=[np.nan, 20.0], age_max=[np.nan, 29.0])
+    data = Dataset(table, tasks=[AGE, GENDER])
+    other = Dataset(table.assign(age_max=[np.nan, 39.0]), tasks=[AGE, GENDER])
+    with pytest.raises(InvalidArgumentError, match="other labels of 'age_max'"):
+        BalancedSampler(data, "age").check_dataset(other)
 
 
 def test_many_repeats_are_told(caplog):

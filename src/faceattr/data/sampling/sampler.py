@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._ranges import label_columns
 from faceattr._validation import check_choice, check_integer, check_number, check_unique
 from faceattr.binning import Bins
 from faceattr.data._core import IndexedImages
@@ -187,14 +188,23 @@ class BalancedSampler:
         mine, other = self.dataset.table, dataset.table
         if not mine["sample_id"].equals(other["sample_id"]):
             raise _another_dataset(mine["sample_id"].tolist(), other["sample_id"].tolist())
-        for column in self._columns:
-            if column in mine and not (column in other and mine[column].equals(other[column])):
+        for column in self._compared(mine):
+            if not (column in other and mine[column].equals(other[column])):
                 raise InvalidArgumentError(
                     f"the sampler balances other labels of {column!r} than those trained on",
                     argument="sampler",
                     hint="make the sampler of the data set that is trained on, "
                     "BalancedSampler(train, ...)",
                 )
+
+    def _compared(self, table: pd.DataFrame) -> list[str]:
+        """Return the columns of the data set that the plan rests on, ranges included."""
+        tasks = self.dataset.tasks
+        found = [
+            label_columns(tasks[column], table.columns) if column in tasks else [column]
+            for column in self._columns
+        ]
+        return [name for names in found for name in names if name in table]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the sampler does in plain JSON types, for the record of a training."""
@@ -217,6 +227,14 @@ class BalancedSampler:
                 "nothing to balance", argument="by", expected='columns, such as ["age", "gender"]'
             )
         check_unique(columns, "by")
+        if self.bins is not None and not isinstance(self.bins, Mapping):
+            raise InvalidTypeError(
+                "not a mapping",
+                argument="bins",
+                expected="the bins of each column, by its name",
+                found=repr(self.bins),
+                hint=f"bins={{{columns[0]!r}: {self.bins!r}}}",
+            )
         stray = [name for name in self.bins or {} if name not in columns]
         if stray:
             raise InvalidArgumentError(
