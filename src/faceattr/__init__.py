@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faceattr.models import Model
     from faceattr.quality import QualityFilter
     from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
-    from faceattr.training import TrainConfig, Trainer
+    from faceattr.training import TrainConfig, Trainer, cross_validate
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "__version__",
+    "cross_validate",
 ]
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "TaskSet": "faceattr.tasks",
     "TrainConfig": "faceattr.training",
     "Trainer": "faceattr.training",
+    "cross_validate": "faceattr.training",
 }
 
 

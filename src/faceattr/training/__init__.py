@@ -3,6 +3,7 @@
 from faceattr.training.augment import AugmentPolicy, register_policy
 from faceattr.training.batches import Sampler
 from faceattr.training.config import TrainConfig
+from faceattr.training.cross_validation import cross_validate
 from faceattr.training.saving import forget_finished
 from faceattr.training.trainer import Trainer
 
@@ -11,6 +12,7 @@ __all__ = [
     "Sampler",
     "TrainConfig",
     "Trainer",
+    "cross_validate",
     "forget_finished",
     "register_policy",
 ]

@@ -18,7 +18,7 @@ from faceattr.training.augment import as_policy
 from faceattr.training.batches import Targets
 from faceattr.training.config import TrainConfig
 
-__all__ = ["data_identity", "run_identity"]
+__all__ = ["data_identity", "folds_identity", "run_identity"]
 
 
 def run_identity(
@@ -40,18 +40,44 @@ def run_identity(
         The first epoch's plan, which stands for the sampler.
     """
     identity = {
-        "config": config.to_dict(),
-        "augment": asdict(as_policy(config.augment, "augment")),
-        "repeat_augment": None
-        if config.repeat_augment is None
-        else asdict(as_policy(config.repeat_augment, "repeat_augment")),
-        "network": describe_network(model),
+        **_recipe(config, model),
         "train": {**train, "plan": _digest([plan.tobytes()])},
         "valid": valid,
     }
-    # As a file gives it back: lists for tuples.
+    return _plain(identity)
+
+
+def folds_identity(
+    dataset: Dataset, model: Model, config: TrainConfig, k: int, groups: str | None
+) -> dict[str, Any]:
+    """Return the configuration, the network, the data and the folds of a cross-validation.
+
+    Of the data it takes ids and all columns, and no pixels, which each fold's checkpoints look at.
+    """
+    table = dataset.table
+    columns = {name: _digest(map(_cell, table[name])) for name in table if name != "path"}
+    folds = {"k": k, "groups": groups, "images": len(dataset)}
+    return _plain({**_recipe(config, model), "folds": folds, "columns": columns})
+
+
+def _recipe(config: TrainConfig, model: Model) -> dict[str, Any]:
+    repeats = config.repeat_augment
+    return {
+        "config": config.to_dict(),
+        "augment": asdict(as_policy(config.augment, "augment")),
+        "repeat_augment": None if repeats is None else asdict(as_policy(repeats, "repeat_augment")),
+        "network": describe_network(model),
+    }
+
+
+def _plain(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return it as a file gives it back: lists for tuples."""
     plain: dict[str, Any] = json.loads(json.dumps(identity))
     return plain
+
+
+def _cell(value: object) -> bytes:
+    return str(value).encode(errors="surrogatepass") + b"\0"
 
 
 def data_identity(data: Dataset, images: CachedImages, targets: Targets) -> dict[str, Any]:

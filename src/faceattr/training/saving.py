@@ -165,8 +165,17 @@ def forget_finished(folder: str | Path) -> None:
             checkpoints.clear()
 
 
-def check_same(wanted: Mapping[str, Any], found: object) -> None:
+def check_same(wanted: Mapping[str, Any], found: object, *, argument: str = "resume") -> None:
     """Compare two identities.
+
+    Parameters
+    ----------
+    wanted : mapping
+        Of what is to be run now.
+    found : object
+        Of what is on disk.
+    argument : str, default "resume"
+        The caller's argument, for errors: "resume", or the "folder" of several trainings.
 
     Raises
     ------
@@ -176,14 +185,17 @@ def check_same(wanted: Mapping[str, Any], found: object) -> None:
     ours, theirs = _flat(wanted), _flat(found)
     keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
     if keys:
+        noun, call = (
+            ("checkpoint", "checkpoint_folder") if argument == "resume" else (argument,) * 2
+        )
         raise TrainingError(
-            "the checkpoint is that of another training",
-            argument="resume",
+            f"the {noun} is that of another training",
+            argument=argument,
             rows=keys,
-            expected=_shown(theirs, keys) + " (in the checkpoint)",
+            expected=_shown(theirs, keys) + f" (in the {noun})",
             found=_shown(ours, keys) + " (now)",
-            hint="resume with the configuration, network and data of the checkpoint, or start anew "
-            "in another checkpoint_folder",
+            hint=f"resume with the configuration, network and data of the {noun}, or start anew "
+            f"in another {call}",
         )
 
 
