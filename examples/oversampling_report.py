@@ -75,7 +75,7 @@ def right(table: pd.DataFrame) -> Floats:
 def log_loss(table: pd.DataFrame) -> Floats:
     female = table["gender"] == "female"
     chosen = table["gender_prob_female"].where(female, table["gender_prob_male"])
-    return -np.log(chosen.clip(lower=1e-15).to_numpy(dtype=np.float64))
+    return np.asarray(-np.log(chosen.clip(lower=1e-15).to_numpy(dtype=np.float64)))
 
 
 def mean_of(values: Callable[[pd.DataFrame], Floats], limit: float | None = None) -> Figure:
@@ -90,7 +90,10 @@ def mean_of(values: Callable[[pd.DataFrame], Floats], limit: float | None = None
 
 
 def read_as(limit: float) -> Callable[[pd.DataFrame], Floats]:
-    return lambda table: (table["age_pred"] >= limit).to_numpy(dtype=np.float64)
+    def value(table: pd.DataFrame) -> Floats:
+        return np.asarray(table["age_pred"] >= limit, dtype=np.float64)
+
+    return value
 
 
 def group_codes(table: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -176,7 +179,8 @@ python examples/oversampling_report.py --work faceattr-output/arms
 ```
 
 MobileNetV3-Small at 96 px, 10 epochs, {n:,} test images, seeds {", ".join(map(str, seeds))}; what
-each arm does otherwise than "plain" stands in the script. All arms take as many optimiser steps from the same split, near-duplicates on one side. Nothing was chosen on the test part.
+each arm does otherwise than "plain" stands in the script. All arms take as many optimiser
+steps from the same split, near-duplicates on one side. Nothing was chosen on the test part.
 """
 
 
