@@ -69,7 +69,7 @@ def error(table: pd.DataFrame) -> Floats:
 
 
 def right(table: pd.DataFrame) -> Floats:
-    return (table["gender_pred"] == table["gender"]).to_numpy(dtype=np.float64)
+    return np.asarray(table["gender_pred"] == table["gender"], dtype=np.float64)
 
 
 def log_loss(table: pd.DataFrame) -> Floats:
