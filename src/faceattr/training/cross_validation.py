@@ -102,7 +102,7 @@ def cross_validate(
     ...     return Model(tasks=faces.tasks, weights=None, image_size=32)
     >>> config = TrainConfig(epochs=1, batch_size=8)
     >>> predictions = cross_validate(faces, small, config, k=2, progress=False)
-    >>> len(predictions), sorted(predictions["fold"].unique())
+    >>> len(predictions), sorted(predictions["fold"].unique().tolist())
     (24, [0, 1])
     """
     chosen = _check(dataset, model_factory, config, sampler, k)

@@ -99,7 +99,7 @@ class BalancedSampler:
     >>> sampler.plan(0).shape
     (200, 2)
     >>> sampler.report().largest_repeat
-    5
+    4
     """
 
     dataset: IndexedImages
