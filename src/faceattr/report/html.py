@@ -34,10 +34,15 @@ __all__ = [
     "html_section",
     "html_table",
     "html_text",
+    "privacy_note",
     "write_html",
 ]
 
 _QUALITY = 80
+_PRIVATE = (
+    "This page holds pictures of the images, and with them faces: keep it as private as the "
+    "images themselves, and delete it with them."
+)
 _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -80,6 +85,11 @@ class Markup(str):
 def html_text(text: str, *, kind: str = "p") -> Markup:
     """Return text as a paragraph, or as ``kind="note"``, a paragraph that stands out."""
     return Markup(f'<p class="{escape(kind)}">{_safe(text)}</p>\n')
+
+
+def privacy_note() -> Markup:
+    """Return what a page that shows images has to say before it shows them."""
+    return html_text(_PRIVATE, kind="note")
 
 
 def html_section(title: str, *parts: str) -> Markup:

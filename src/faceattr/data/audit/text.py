@@ -1,0 +1,67 @@
+"""An audit as text."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from faceattr.data.audit.findings import SEVERITIES
+
+if TYPE_CHECKING:
+    from faceattr.data.audit.audit import Audit
+
+__all__ = ["about_duplicates", "finding_title", "headline", "percent", "summary_text"]
+
+_WIDTH = 96
+
+
+def percent(share: float) -> str:
+    """Return a share as text that never calls something nothing."""
+    return "below 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def finding_title(finding: str, task: str) -> str:
+    """Return what was found, with the task where it is about one."""
+    return f"{task}: {finding}" if task else finding
+
+
+def headline(audit: Audit) -> str:
+    """Return how many findings there are, in one line without a full stop."""
+    counts = audit.severity_counts()
+    tasks = ", ".join(audit.dataset.tasks)
+    found = ", ".join(f"{counts[name]} of {name} severity" for name in SEVERITIES)
+    total = sum(counts.values())
+    words = f"{total} finding{'s' * (total != 1)} ({found})" if total else "nothing found"
+    return f"{len(audit.dataset):,} images, labelled for {tasks}: {words}"
+
+
+def about_duplicates(audit: Audit) -> str:
+    """Return how many duplicates there are and how they were told."""
+    table = audit.duplicates
+    identical = int((table["kind"] == "identical").sum())
+    return (
+        f"{len(table):,} images in {table['group'].nunique():,} groups show the same photograph "
+        f"as another; {identical:,} of them have a file with the same bytes. Of the pairs with "
+        f"close hashes {audit.pairs_confirmed:,} were confirmed by their pixels and "
+        f"{audit.pairs_refused:,} refused"
+    )
+
+
+def summary_text(audit: Audit) -> str:
+    """Return an audit as text; see `Audit.summary`."""
+    lines = [headline(audit), ""]
+    for row in audit.findings.itertuples():
+        title = finding_title(str(row.finding), str(row.task))
+        lines.append(f"{row.severity:<7}{title}: {row.n:,} {row.counted} ({percent(row.share)})")  # type: ignore[arg-type]
+        lines += textwrap.wrap(
+            str(row.advice), _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7,
+            break_on_hyphens=False, break_long_words=False,
+        )  # fmt: skip
+    if len(audit.findings):
+        lines.append("")
+    lines += textwrap.wrap(about_duplicates(audit) + ".", _WIDTH)
+    if not len(audit.suspects):
+        lines += textwrap.wrap(
+            "Labels were not judged: give out-of-fold predictions, ds.audit(predictions).", _WIDTH
+        )
+    return "\n".join(lines) + "\n"
