@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.patches import Rectangle
 
 from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, need_columns, styled, tidy
 
@@ -18,6 +19,8 @@ _MOST_BARS = 400
 _MOST_WITH_TEXT = 16
 _MOST_MARKED = 8
 _COUNTS = ["n", "few"]
+_LEAST_ROWS = 4
+_FEW = "#FBDCC8"
 
 
 @styled
@@ -92,7 +95,8 @@ def plot_group_counts(ax: Axes, groups: pd.DataFrame, *, least: int = 1) -> Axes
     ax : matplotlib.axes.Axes
     groups : pandas.DataFrame
         A row a group: one column or more of names, ``n`` (the count) and ``few`` (whether it is
-        marked). The column with most names runs downward, the others together to the right.
+        marked, in orange). The column with most names runs downward, the others together to the
+        right.
     least : int
         From how many images a group is not few; said in the title.
 
@@ -109,8 +113,8 @@ def plot_group_counts(ax: Axes, groups: pd.DataFrame, *, least: int = 1) -> Axes
     need_columns(groups, _COUNTS, "groups")
     columns = [str(name) for name in groups.columns if name not in {"n", "few", "share"}]
     few = int(groups["few"].sum())
-    title = f"images by {' and '.join(columns) or 'group'} (n = {int(groups['n'].sum()):,}"
-    ax.set_title(f"{title}; {few:,} of {len(groups):,} groups below {least:,})")
+    title = f"images by {', '.join(columns) or 'group'} (n = {int(groups['n'].sum()):,})"
+    ax.set_title(f"{title}\n{few:,} of {len(groups):,} groups have fewer than {least:,}")
     if len(columns) == 1:
         return _bars(ax, groups, columns[0])
     return _heat_map(ax, groups, columns)
@@ -122,7 +126,7 @@ def _bars(ax: Axes, groups: pd.DataFrame, column: str) -> Axes:
     colours = [ACCENT if few else COLOURS[0] for few in groups["few"]]
     ax.barh(places, counts, height=0.75, color=colours)
     ax.set_yticks(places, [str(name) for name in groups[column]])
-    ax.invert_yaxis()
+    ax.set_ylim(max(len(counts), _LEAST_ROWS) - 0.5, -0.5)  # so that two bars are no blocks
     for place, count in enumerate(counts):
         ax.text(count, place, f" {count:,.0f}", va="center", fontsize=8, color=INK)
     ax.set_xlim(right=max(float(counts.max(initial=1)), 1.0) * 1.15)
@@ -136,7 +140,8 @@ def _heat_map(ax: Axes, groups: pd.DataFrame, columns: Sequence[str]) -> Axes:
     counts = groups.pivot_table(index=down, columns=others, values="n", sort=True, observed=False)
     few = groups.pivot_table(index=down, columns=others, values="few", sort=True, observed=False)
     numbers = counts.to_numpy(dtype=np.float64)
-    norm = LogNorm(vmin=1, vmax=max(float(numbers.max(initial=1)), 2.0))
+    most = max(float(numbers.max(initial=1)), 2.0)
+    norm = LogNorm(vmin=1, vmax=most)
     ax.imshow(np.maximum(numbers, 1), cmap="Blues", norm=norm, aspect="auto")
     texts = [_joined(name) for name in counts.columns]
     turned = sum(len(text) + 2 for text in texts) > 60
@@ -145,23 +150,21 @@ def _heat_map(ax: Axes, groups: pd.DataFrame, columns: Sequence[str]) -> Axes:
     ax.set(xlabel=", ".join(others), ylabel=down)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    marked = few.to_numpy(dtype=np.float64) > 0
+    for row, column in np.argwhere(marked):
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=_FEW, edgecolor="white"))
     if len(texts) <= _MOST_WITH_TEXT:
-        _write_counts(ax, numbers, few.to_numpy(dtype=np.float64) > 0, norm)
+        _write_counts(ax, numbers, marked, float(most**0.6))
     return ax
 
 
 def _write_counts(
-    ax: Axes, numbers: npt.NDArray[np.float64], few: npt.NDArray[np.bool_], norm: LogNorm
+    ax: Axes, numbers: npt.NDArray[np.float64], few: npt.NDArray[np.bool_], dark_from: float
 ) -> None:
     for row, column in np.ndindex(numbers.shape):
         count = numbers[row, column]
-        dark = float(norm(max(count, 1.0))) > 0.6
-        colour = ACCENT if few[row, column] else ("white" if dark else INK)
-        weight = "bold" if few[row, column] else "normal"
-        ax.text(
-            column, row, f"{count:,.0f}", ha="center", va="center", fontsize=7.5, color=colour,
-            fontweight=weight,
-        )  # fmt: skip
+        colour = "white" if count > dark_from and not few[row, column] else INK
+        ax.text(column, row, f"{count:,.0f}", ha="center", va="center", fontsize=7.5, color=colour)
 
 
 def _joined(name: object) -> str:

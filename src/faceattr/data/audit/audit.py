@@ -19,7 +19,7 @@ from faceattr.data.audit.mending import (
     kept_ids,
     suspect_factors,
 )
-from faceattr.data.audit.text import summary_text
+from faceattr.data.audit.text import records, summary_text
 from faceattr.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Audit"]
 
 _RULES = ("majority", "cautious")
+_TABLES = (
+    *("findings", "rejects", "unreadable", "odd_names", "duplicates", "conflicts", "missing"),
+    *("classes", "pile_ups", "heaping", "cells", "suspects"),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,17 +113,15 @@ class Audit:
 
         Columns: ``finding`` (text), ``task`` (empty where it is about all), ``severity`` ("high":
         wrong for certain, or spoils training or test; "medium": probably does harm; "low": good to
-        know), ``n`` (int64), ``counted`` (what n counts: "images", "files", "groups", "classes"),
-        ``share`` (float64, of all of these), ``advice`` (a sentence with the call that mends it).
-        Within a severity the largest share is first.
+        know), ``n`` (int64), ``counted`` (what n counts: "images", "files", "duplicate groups",
+        "joint groups", "classes"), ``share`` (float64, of all of these), ``advice`` (a
+        sentence with the call that mends it). Within a severity the largest share is first.
         """
         return find_findings(self)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return all tables by name, to be written with `faceattr.tables.write_table`."""
-        names = ("findings", "rejects", "unreadable", "odd_names", "duplicates", "conflicts")
-        names += ("missing", "classes", "pile_ups", "heaping", "cells", "suspects")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _TABLES}
 
     def summary(self) -> str:
         """Return the main results as text, most serious first, with what mends each."""
@@ -285,8 +287,8 @@ class Audit:
             rows = rows.groupby("task").head(check_integer(most, "most", low=0))
         rows = rows.sort_values("rank", kind="stable")
         texts = [
-            f"{row.task} is probably not {row.label} (predicted {row.prediction})"
-            for row in rows.itertuples()
+            f"{row['task']} {row['label']} is suspect (predicted {row['prediction']})"
+            for row in records(rows)
         ]
         reasons = pd.Series(texts, index=pd.Index(rows["sample_id"], name="sample_id"), dtype="str")
         return reasons.groupby(level=0, sort=False).agg("; ".join).astype("str").rename("reason")

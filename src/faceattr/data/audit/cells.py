@@ -126,7 +126,7 @@ def _count(groups: Sequence[Grouping], rows: pd.DataFrame, min_images: int) -> p
     places = np.unravel_index(np.arange(len(counts)), shape)
     cells = pd.DataFrame(
         {
-            group.column: pd.Categorical.from_codes(codes, list(group.names), ordered=True)
+            group.column: pd.Categorical.from_codes(codes, pd.Index(group.names), ordered=True)
             for group, codes in zip(groups, places, strict=True)
         }
     )

@@ -100,12 +100,12 @@ def _conflicts_of(task: Task, members: pd.DataFrame, kinds: pd.Series) -> list[t
         _class_spread(task, members)
     )  # fmt: skip
     parts = members.assign(_label=texts)[texts != ""].groupby("group")
-    rows = []
-    for group, difference in spread.items():
+    rows: list[tuple[object, ...]] = []
+    for group, difference in zip(spread.index.tolist(), spread.tolist(), strict=True):
         part = parts.get_group(group)
         labels = SEPARATOR.join(part["_label"])
         ids = SEPARATOR.join(part["sample_id"])
-        rows.append((group, kinds[group], task.name, len(part), labels, float(difference), ids))
+        rows.append((group, kinds[group], task.name, len(part), labels, difference, ids))
     return rows
 
 

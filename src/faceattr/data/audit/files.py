@@ -52,7 +52,7 @@ def unreadable_table(
     drawn = table["path"].map(is_drawing).to_numpy(dtype=bool)
     tried = table[~hashed & ~drawn]
     readable, refused = try_reading(tried["path"].tolist(), progress=progress)
-    found = tried.loc[~readable, ["sample_id", "path"]].reset_index(drop=True)
+    found: pd.DataFrame = tried.loc[~readable, ["sample_id", "path"]].reset_index(drop=True)
     return found.assign(reason=refused["reason"].reset_index(drop=True).astype("str"))
 
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from faceattr.data.audit.pile_ups import ROUGH
+from faceattr.data.audit.text import SEVERITIES, records
 from faceattr.tasks import RegressionTask
 
 if TYPE_CHECKING:
     from faceattr.data.audit.audit import Audit
 
-__all__ = ["SEVERITIES", "find_findings"]
-
-SEVERITIES = ("high", "medium", "low")
-"""What is wrong for certain or spoils a test; what probably does harm; what one should know."""
+__all__ = ["find_findings"]
 
 _TYPES = {
     "finding": "str", "task": "str", "severity": "str", "n": "int64", "counted": "str",
@@ -79,7 +77,9 @@ def _duplicates(audit: Audit) -> Iterator[_Finding]:
     )  # fmt: skip
     for task, rows in audit.conflicts.groupby("task", sort=False):
         yield _Finding(
-            "duplicates with labels that conflict", str(task), "high", len(rows), "groups", groups,
+            "duplicates with labels that conflict", str(task),
+"high", len(rows), "duplicate groups",
+            groups,
             "At least one label of each is wrong: ds.with_labels(audit.group_labels()) gives one "
             'label to all, audit.group_labels(rule="cautious") takes the doubtful ones away.',
         )  # fmt: skip
@@ -87,10 +87,10 @@ def _duplicates(audit: Audit) -> Iterator[_Finding]:
 
 def _labels(audit: Audit) -> Iterator[_Finding]:
     images = len(audit.dataset)
-    for row in audit.missing.itertuples():
-        severity = "medium" if row.share > _MUCH_MISSING else "low"
+    for row in records(audit.missing):
+        severity = "medium" if row["share"] > _MUCH_MISSING else "low"
         yield _Finding(
-            "images without a label", str(row.task), severity, int(row.n), "images", images,  # type: ignore[arg-type]
+            "images without a label", row["task"], severity, row["n"], "images", images,
             "Training passes over them for this task; add labels with ds.with_labels(table).",
         )  # fmt: skip
     for task, rows in audit.classes.groupby("task", sort=False):
@@ -108,10 +108,10 @@ def _labels(audit: Audit) -> Iterator[_Finding]:
             f"Such labels are often guesses or defaults (most at {values}): look at some, and "
             "judge errors near these values with care.",
         )  # fmt: skip
-    for row in audit.heaping[audit.heaping["whipple"] >= ROUGH].itertuples():
+    for row in records(audit.heaping[audit.heaping["whipple"] >= ROUGH]):
         yield _Finding(
-            "ages rounded to 0 and 5", str(row.task), "low", int(row.n), "images", images,  # type: ignore[arg-type]
-            f"Whipple's index is {row.whipple:.0f} (100: not rounded): labels are good to a few "
+            "ages rounded to 0 and 5", row["task"], "low", surplus, "images", images,
+            f"Whipple's index is {row['whipple']:.0f} (100: not rounded): labels are good to a few "
             "years at best, so errors below that say little.",
         )  # fmt: skip
 
@@ -120,28 +120,31 @@ def _groups(audit: Audit) -> Iterator[_Finding]:
     few = audit.cells[audit.cells["few"]]
     empty = int((few["n"] == 0).sum())
     yield _Finding(
-        "joint groups with few images", "", "medium", len(few) - empty, "groups",
+        "joint groups with few images", "", "medium", len(few) - empty, "joint groups",
         len(audit.cells),
         "See audit.cells: figures about them will have wide intervals; collect more, use wider "
         "bins, or draw them more often in training.",
     )  # fmt: skip
     yield _Finding(
-        "joint groups without any image", "", "low", empty, "groups", len(audit.cells),
+        "joint groups without any image", "", "low", empty, "joint groups", len(audit.cells),
         "See audit.cells: nothing can be said of how the model does there.",
     )  # fmt: skip
 
 
 def _suspects(audit: Audit) -> Iterator[_Finding]:
-    for task, rows in audit.suspects.groupby("task", sort=False):
+    for name, rows in audit.suspects.groupby("task", sort=False):
+        task = str(name)
         issues = int(rows["is_issue"].sum())
-        severity = "high" if issues >= _MANY_SUSPECTS * len(rows) else "medium"
-        number = isinstance(audit.dataset.tasks[str(task)], RegressionTask)
+        many = issues >= _MANY_SUSPECTS * len(rows)
+        if isinstance(audit.dataset.tasks[task], RegressionTask):
+            # A model errs by decades at rare faces: more of these labels are right than wrong.
+            finding, severity = "labels far from their predictions", "medium" if many else "low"
+        else:
+            finding, severity = "labels that are probably wrong", "high" if many else "medium"
         yield _Finding(
-            "labels that are probably wrong", str(task), severity, issues, "images", len(rows),
-            f'Look at audit.suspected("{task}"), most suspect first; leave them out with '
-            f'ds.reject(audit.suspected("{task}")), or weigh them less with '
-            "audit.sample_weight(suspects=0.2)."
-            + (" Models err most at rare values, so true labels are among them." * number),
+            finding, task, severity, issues, "images", len(rows),
+            f'Look at audit.suspected("{task}"), most suspect first, and leave wrong ones out with '
+            "ds.reject(...), or weigh all of them less with audit.sample_weight(suspects=0.2).",
         )  # fmt: skip
     yield _Finding(
         "images without a prediction", "", "low", audit.unpredicted, "images", len(audit.dataset),

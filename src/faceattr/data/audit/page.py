@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,19 +12,22 @@ from faceattr._validation import check_integer
 from faceattr.data.audit.conflicts import SEPARATOR
 from faceattr.data.audit.pictures import Pictures
 from faceattr.data.audit.plots import single_figure, wanted_panels
-from faceattr.data.audit.text import about_duplicates, finding_title, headline, percent
+from faceattr.data.audit.text import about_duplicates, finding_title, headline, percent, records
 from faceattr.report.html import (
     Markup,
     check_page_path,
     html_cards,
     html_figure,
     html_figures,
+    html_groups,
     html_page,
+    html_points,
     html_section,
     html_table,
     privacy_note,
     write_html,
 )
+from faceattr.tasks import RegressionTask
 
 if TYPE_CHECKING:
     from faceattr.data.audit.audit import Audit
@@ -50,15 +53,19 @@ def write_page(audit: Audit, path: str | Path, *, worst: int) -> Path:
 
 
 def _findings(audit: Audit) -> Markup:
-    """Show each finding as a paragraph: the advice is too long for a table on a telephone."""
+    """Show each finding as a point: the advice is too long for a table on a telephone."""
     if not len(audit.findings):
         return html_section("Findings", "Nothing was found.")
-    cards = []
-    for row in audit.findings.itertuples():
-        title = finding_title(str(row.finding), str(row.task))
-        count = f"{row.n:,} {row.counted}, {percent(float(row.share))}"  # type: ignore[arg-type]
-        cards += [f"{row.severity}: {title}: {count}. {row.advice}"]
-    return html_section("Findings, most serious first", *cards)
+    points = (
+        (
+            row["severity"],
+            f"{finding_title(row['finding'], row['task'])}: {row['n']:,} {row['counted']}, "
+            f"{percent(row['share'])}",
+            row["advice"],
+        )
+        for row in records(audit.findings)
+    )
+    return html_section("Findings, most serious first", html_points(points))
 
 
 def _listed(title: str, table: pd.DataFrame) -> str:
@@ -75,23 +82,32 @@ def _limited(table: pd.DataFrame) -> list[str]:
 
 
 def _conflicts(audit: Audit, pictures: Pictures, worst: int) -> Iterator[str]:
-    groups = audit.duplicates["group"].nunique()
     for task, rows in audit.conflicts.groupby("task", sort=False):
-        same = int((rows["kind"] == "identical").sum())
-        text = (
-            f"{len(rows):,} of {groups:,} groups of duplicates have labels that disagree, "
-            f"{same:,} of them files with the same bytes. At least one label of each is wrong."
-        )
-        shown = rows.head(worst)
-        parts = [text]
-        for row in shown.itertuples():
-            names, labels = str(row.images).split(SEPARATOR), str(row.labels).split(SEPARATOR)
-            cards = [
-                pictures.card(name, label, name) for name, label in zip(names, labels, strict=False)
-            ]
-            parts += [f"Group {row.group} ({row.kind}):", html_cards(cards)]
+        shown = [_conflict(row, pictures) for row in records(rows.head(worst))]
+        parts: list[str] = [html_groups(shown)] if shown else []
         parts += _more(len(rows) - len(shown), "groups", "audit.conflicts") if worst else []
-        yield html_section(f"{task}: duplicates with labels that conflict", *parts)
+        title = f"{task}: duplicates with labels that conflict"
+        yield html_section(title, _about_conflicts(audit, str(task), rows), *parts)
+
+
+def _about_conflicts(audit: Audit, task: str, rows: pd.DataFrame) -> str:
+    groups, same = audit.duplicates["group"].nunique(), int((rows["kind"] == "identical").sum())
+    known = audit.dataset.tasks[task]
+    how_far = ""
+    if isinstance(known, RegressionTask):
+        middle, most = rows["spread"].median(), rows["spread"].max()
+        how_far = f" Half of them differ by {middle:g} {known.unit} or more, at most by {most:g}."
+    return (
+        f"{len(rows):,} of {groups:,} groups of duplicates have labels that disagree, "
+        f"{same:,} of them files with the same bytes. At least one label of each is wrong.{how_far}"
+    )
+
+
+def _conflict(row: Mapping[str, Any], pictures: Pictures) -> tuple[str, Markup]:
+    names, labels = row["images"].split(SEPARATOR), row["labels"].split(SEPARATOR)
+    pairs = zip(names, labels, strict=False)
+    cards = html_cards(pictures.card(name, label, name) for name, label in pairs)
+    return f"group {row['group']}, {row['kind']}", cards
 
 
 def _suspects(audit: Audit, pictures: Pictures, worst: int) -> Iterator[str]:
@@ -99,19 +115,19 @@ def _suspects(audit: Audit, pictures: Pictures, worst: int) -> Iterator[str]:
         issues = rows[rows["is_issue"]]
         text = (
             f"{len(issues):,} of {len(rows):,} labels that were judged, most suspect first. A "
-            "model errs most at rare faces and values, so some of these labels are right: look "
+            "model errs most at rare faces and values, so many of these labels may be right: look "
             "before you leave them out. Score: lower is more suspect."
         )
         cards = [
             pictures.card(
-                str(row.sample_id), f"label {row.label}", f"predicted {row.prediction}",
-                f"score {row.score:.2g}", str(row.sample_id),
+                row["sample_id"], f"label {row['label']}", f"predicted {row['prediction']}",
+                f"score {row['score']:.2g}", row["sample_id"],
             )
-            for row in issues.head(worst).itertuples()
+            for row in records(issues.head(worst))
         ]  # fmt: skip
         more = _more(len(issues) - len(cards), "suspects", "audit.suspects") if worst else []
         body = [html_cards(cards)] if cards else []
-        yield html_section(f"{task}: labels that are probably wrong", text, *body, *more)
+        yield html_section(f"{task}: suspected labels", text, *body, *more)
 
 
 def _duplicates(audit: Audit, pictures: Pictures, worst: int) -> str:
@@ -123,13 +139,15 @@ def _duplicates(audit: Audit, pictures: Pictures, worst: int) -> str:
     groups = near["group"].unique()[:worst]
     if len(groups):
         parts.append("Near-duplicates without a conflict, group by group:")
-        cards = [
-            pictures.card(str(row.sample_id), f"group {row.group}", str(row.sample_id))
-            for row in near[near["group"].isin(groups)].itertuples()
-        ]
-        parts.append(html_cards(cards))
+        shown = near[near["group"].isin(groups)].groupby("group", sort=False)["sample_id"]
+        boxes = ((f"group {group}", _cards(names, pictures)) for group, names in shown)
+        parts.append(html_groups(boxes))
         parts += _more(near["group"].nunique() - len(groups), "groups", "audit.duplicates")
     return html_section("Duplicates", *parts)
+
+
+def _cards(names: pd.Series, pictures: Pictures) -> Markup:
+    return html_cards(pictures.card(name, pictures.labels(name), name) for name in names)
 
 
 def _more(count: int, what: str, where: str) -> list[str]:
@@ -152,15 +170,15 @@ def _labels(audit: Audit) -> str:
         ).drop(columns="p")
         parts.append("Values that occur at least twice as often as their neighbours:")
         parts += _limited(piles)
-    for row in audit.heaping.itertuples():
-        parts.append(
-            f"Whipple's index of {row.task}: {row.whipple:.0f} from {row.n:,} labels of 23 to 62 "
-            "years (100: no preference for 0 and 5; from 125 rough; 500: nothing else)."
-        )
+    parts += [
+        f"Whipple's index of {row['task']}: {row['whipple']:.0f} from {row['n']:,} labels of 23 "
+        "to 62 years (100: no preference for 0 and 5; from 125 rough; 500: nothing else)."
+        for row in records(audit.heaping)
+    ]
     missing = audit.missing[audit.missing["n"] > 0]
     parts += [
-        f"{row.n:,} images ({percent(float(row.share))}) have no label of {row.task}."  # type: ignore[arg-type]
-        for row in missing.itertuples()
+        f"{row['n']:,} images ({percent(row['share'])}) have no label of {row['task']}."
+        for row in records(missing)
     ]
     return html_section("Labels", *parts)
 
@@ -170,11 +188,13 @@ def _groups(audit: Audit) -> str:
     if not names:
         return ""
     panel = wanted_panels(audit).get("images in joint groups")
-    parts = [html_figure(single_figure(*panel), "images in joint groups")] if panel else []
+    parts: list[str] = []
+    if panel is not None:
+        parts.append(html_figure(single_figure(*panel), "images in joint groups", wide=True))
     few = audit.cells[audit.cells["few"] & (audit.cells["n"] > 0)].sort_values("n", kind="stable")
     if len(few):
         parts.append(html_table(few[[*names, "n"]].head(_MOST_LISTED)))
-        parts += _more(len(few) - _MOST_LISTED, "groups", "audit.cells")  # type: ignore[arg-type]
+        parts += _more(len(few) - _MOST_LISTED, "groups", "audit.cells")
     empty = int((audit.cells["few"] & (audit.cells["n"] == 0)).sum())
     text = (
         f"{len(few):,} of {len(audit.cells):,} groups have fewer than {audit.min_images} images, "

@@ -141,7 +141,7 @@ def _classes(
             hint=f"leave out {pred_column(task.name)!r} to pass over this task",
         )
     shares = np.column_stack([_column(aligned, name) for name in names])
-    predicted = ~np.isnan(shares).any(axis=1)
+    predicted = np.asarray(np.isfinite(shares).all(axis=1), dtype=np.bool_)
     _check_probabilities(shares, predicted, table["sample_id"], task.name)
     codes = task.encode(table[task.name])
     rows = np.flatnonzero(predicted & (codes >= 0))

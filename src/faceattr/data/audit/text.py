@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
-from faceattr.data.audit.findings import SEVERITIES
+import pandas as pd
 
 if TYPE_CHECKING:
     from faceattr.data.audit.audit import Audit
 
-__all__ = ["about_duplicates", "finding_title", "headline", "percent", "summary_text"]
+__all__ = [
+    "SEVERITIES",
+    "about_duplicates",
+    "finding_title",
+    "headline",
+    "percent",
+    "records",
+    "summary_text",
+]
+
+SEVERITIES = ("high", "medium", "low")
+"""What is wrong for certain or spoils a test; what probably does harm; what one should know."""
 
 _WIDTH = 96
+
+
+def records(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Return the rows of a table one after another, as mappings."""
+    return iter(cast("list[dict[str, Any]]", table.to_dict("records")))
 
 
 def percent(share: float) -> str:
@@ -50,11 +67,12 @@ def about_duplicates(audit: Audit) -> str:
 def summary_text(audit: Audit) -> str:
     """Return an audit as text; see `Audit.summary`."""
     lines = [headline(audit), ""]
-    for row in audit.findings.itertuples():
-        title = finding_title(str(row.finding), str(row.task))
-        lines.append(f"{row.severity:<7}{title}: {row.n:,} {row.counted} ({percent(row.share)})")  # type: ignore[arg-type]
+    for row in records(audit.findings):
+        title = finding_title(row["finding"], row["task"])
+        count = f"{row['n']:,} {row['counted']} ({percent(row['share'])})"
+        lines.append(f"{row['severity']:<7}{title}: {count}")
         lines += textwrap.wrap(
-            str(row.advice), _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7,
+            row["advice"], _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7,
             break_on_hyphens=False, break_long_words=False,
         )  # fmt: skip
     if len(audit.findings):
