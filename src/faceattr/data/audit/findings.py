@@ -109,6 +109,7 @@ def _labels(audit: Audit) -> Iterator[_Finding]:
             "judge errors near these values with care.",
         )  # fmt: skip
     for row in records(audit.heaping[audit.heaping["whipple"] >= ROUGH]):
+        surplus = round(row["n"] * (row["whipple"] - 100) / 500)
         yield _Finding(
             "ages rounded to 0 and 5", row["task"], "low", surplus, "images", images,
             f"Whipple's index is {row['whipple']:.0f} (100: not rounded): labels are good to a few "
