@@ -105,6 +105,14 @@ def test_majority_median_and_tie() -> None:
     assert far.isna().tolist() == [True] * 3 + [False] * 2
 
 
+def test_where_there_is_nothing_to_mend_nothing_changes() -> None:
+    ds = copies([0, 1], [AGE, GENDER], age=[20, 22], gender=["male", None])
+    for rule in ("majority", "cautious"):
+        labels = ds.audit().group_labels(rule=rule)
+        assert labels.empty
+        pd.testing.assert_frame_equal(ds.with_labels(labels).table, ds.table)
+
+
 def test_kept_is_the_one_whose_labels_are_the_groups() -> None:
     ds = copies([0, 0, 0], [GENDER], gender=["female", "male", "male"])
     assert ds.audit().keep_one() == ["d00001"]
