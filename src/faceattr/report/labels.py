@@ -20,6 +20,7 @@ _MOST_WITH_TEXT = 16
 _MOST_MARKED = 8
 _COUNTS = ["n", "few"]
 _LEAST_ROWS = 4
+_LIGHTER = 6
 _FEW = "#FBDCC8"
 
 
@@ -141,7 +142,8 @@ def _heat_map(ax: Axes, groups: pd.DataFrame, columns: Sequence[str]) -> Axes:
     few = groups.pivot_table(index=down, columns=others, values="few", sort=True, observed=False)
     numbers = counts.to_numpy(dtype=np.float64)
     most = max(float(numbers.max(initial=1)), 2.0)
-    norm = LogNorm(vmin=1, vmax=most)
+    darkest = _LIGHTER * most  # so that counts can be read on it
+    norm = LogNorm(vmin=1, vmax=darkest)
     ax.imshow(np.maximum(numbers, 1), cmap="Blues", norm=norm, aspect="auto")
     texts = [_joined(name) for name in counts.columns]
     turned = sum(len(text) + 2 for text in texts) > 60
@@ -154,7 +156,7 @@ def _heat_map(ax: Axes, groups: pd.DataFrame, columns: Sequence[str]) -> Axes:
     for row, column in np.argwhere(marked):
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=_FEW, edgecolor="white"))
     if len(texts) <= _MOST_WITH_TEXT:
-        _write_counts(ax, numbers, marked, float(most**0.6))
+        _write_counts(ax, numbers, marked, float(darkest**0.65))
     return ax
 
 

@@ -156,7 +156,7 @@ def _more(count: int, what: str, where: str) -> list[str]:
 
 def _labels(audit: Audit) -> str:
     figures = [
-        html_figure(single_figure(*panel), name)
+        html_figure(single_figure(panel), name)
         for name, panel in wanted_panels(audit).items()
         if name.startswith("labels")
     ]
@@ -190,14 +190,16 @@ def _groups(audit: Audit) -> str:
     panel = wanted_panels(audit).get("images in joint groups")
     parts: list[str] = []
     if panel is not None:
-        parts.append(html_figure(single_figure(*panel), "images in joint groups", wide=True))
+        parts.append(
+            html_figure(single_figure(panel), "images in joint groups", wide=panel.is_wide)
+        )
     few = audit.cells[audit.cells["few"] & (audit.cells["n"] > 0)].sort_values("n", kind="stable")
     if len(few):
         parts.append(html_table(few[[*names, "n"]].head(_MOST_LISTED)))
         parts += _more(len(few) - _MOST_LISTED, "groups", "audit.cells")
     empty = int((audit.cells["few"] & (audit.cells["n"] == 0)).sum())
     text = (
-        f"{len(few):,} of {len(audit.cells):,} groups have fewer than {audit.min_images} images, "
-        f"and {empty:,} have none."
+        f"Groups of {len(audit.cells):,} with fewer than {audit.min_images} images: {len(few):,}; "
+        f"without any: {empty:,}."
     )
     return html_section(f"Joint groups of {', '.join(names)}", text, *parts)

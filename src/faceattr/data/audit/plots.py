@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,51 +17,72 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_audit", "single_figure", "wanted_panels"]
 
+_WIDTH = 4.2
+_ROW = 0.26
+_COLUMN = 0.5
+_LEAST_HEIGHT = 2.7
+_WIDE = 5.0
+
 Drawing = Callable[[Axes], Axes]
 
-_WIDTH = 6.4
-_ROW = 0.26
-_LEAST_HEIGHT = 2.9
+
+class Panel(NamedTuple):
+    """What can be drawn into a panel, and the inches that it takes."""
+
+    draw: Drawing
+    width: float
+    height: float
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it would be too small to read on a narrow screen."""
+        return self.width > _WIDE
 
 
 def plot_audit(audit: Audit) -> Figure:
-    """Draw all panels below each other."""
-    panels = wanted_panels(audit)
-    height = max(panel_height for _, panel_height in panels.values())
+    """Draw all panels, two in a row."""
+    panels = list(wanted_panels(audit).values())
     columns = min(2, len(panels))
-    figure, axes = new_figure(-(-len(panels) // columns), columns, width=_WIDTH, height=height)
+    figure, axes = new_figure(
+        -(-len(panels) // columns),
+        columns,
+        width=max(panel.width for panel in panels),
+        height=max(panel.height for panel in panels),
+    )
     flat = [ax for row in axes for ax in row]
-    for (draw, _), ax in zip(panels.values(), flat, strict=False):
-        draw(ax)
+    for panel, ax in zip(panels, flat, strict=False):
+        panel.draw(ax)
     for ax in flat[len(panels) :]:
         ax.set_visible(False)
     return figure
 
 
-def single_figure(drawing: Drawing, height: float) -> Figure:
+def single_figure(panel: Panel) -> Figure:
     """Draw a panel as a figure of its own."""
-    figure, [[ax]] = new_figure(width=_WIDTH, height=height)
-    drawing(ax)
+    figure, [[ax]] = new_figure(width=panel.width, height=panel.height)
+    panel.draw(ax)
     return figure
 
 
-def wanted_panels(audit: Audit) -> dict[str, tuple[Drawing, float]]:
-    """Return what can be drawn, and how high, by what it shows."""
-    panels: dict[str, tuple[Drawing, float]] = {}
+def wanted_panels(audit: Audit) -> dict[str, Panel]:
+    """Return what can be drawn, by what it shows."""
+    panels: dict[str, Panel] = {}
     for name, task in audit.dataset.tasks.items():
         if isinstance(task, RegressionTask):
-            panels[f"labels: {name}"] = _labels(audit, task), _LEAST_HEIGHT
+            panels[f"labels: {name}"] = Panel(_labels(audit, task), _WIDTH, _LEAST_HEIGHT)
         else:
-            panels[f"labels: {name}"] = _classes(audit, task), _height(len(task.classes))
+            height = _height(len(task.classes))
+            panels[f"labels: {name}"] = Panel(_classes(audit, task), _WIDTH, height)
     names = [name for name in audit.cells.columns if name not in {"n", "share", "few"}]
     if len(names) > 1:
-        rows = max(audit.cells[name].nunique() for name in names)
-        panels["images in joint groups"] = _cells(audit), _height(rows) + 1.0
+        rows = max(len(audit.cells[name].cat.categories) for name in names)
+        width = max(_WIDTH, 1.4 + _COLUMN * min(len(audit.cells) // rows, 24))
+        panels["images in joint groups"] = Panel(_cells(audit), width, _height(rows) + 1.0)
     return panels
 
 
 def _height(rows: int) -> float:
-    return max(_LEAST_HEIGHT, 1.0 + _ROW * rows)
+    return max(_LEAST_HEIGHT, 1.0 + _ROW * min(rows, 40))
 
 
 def _labels(audit: Audit, task: RegressionTask) -> Drawing:

@@ -55,12 +55,16 @@ def headline(audit: Audit) -> str:
 def about_duplicates(audit: Audit) -> str:
     """Return how many duplicates there are and how they were told."""
     table = audit.duplicates
+    compared = (
+        f"Of the pairs with close hashes {audit.pairs_confirmed:,} were confirmed by their pixels "
+        f"and {audit.pairs_refused:,} refused"
+    )
+    if not len(table):
+        return f"No image shows the same photograph as another. {compared}"
     identical = int((table["kind"] == "identical").sum())
     return (
         f"{len(table):,} images in {table['group'].nunique():,} groups show the same photograph "
-        f"as another; {identical:,} of them have a file with the same bytes. Of the pairs with "
-        f"close hashes {audit.pairs_confirmed:,} were confirmed by their pixels and "
-        f"{audit.pairs_refused:,} refused"
+        f"as another; {identical:,} of them have a file with the same bytes. {compared}"
     )
 
 
