@@ -281,8 +281,8 @@ class IndexedImages:
         --------
         >>> from faceattr import Dataset
         >>> audit = Dataset.synthetic(40).audit(by=["gender"])
-        >>> list(audit.cells["gender"]), list(audit.cells["few"])
-        (['male', 'female'], [True, False])
+        >>> list(audit.cells["gender"]), list(audit.cells["n"])
+        (['male', 'female'], [20, 20])
         """
         from faceattr.data.audit.auditing import AuditSettings, run_audit  # late: seldom needed
 
