@@ -33,6 +33,8 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
     [
         "faceattr.binning",
         "faceattr.data",
+        "faceattr.data.audit.auditing",
+        "faceattr.data.audit.page",
         "faceattr.evaluation",
         "faceattr.images",
         "faceattr.quality",

@@ -174,9 +174,11 @@ class TestFinding:
         for index in range(8):
             save(draw(4, index, 64), tmp_path / f"{index}.png")
         calls: list[int] = []
-        real = _core.take_prints
+        real = _core.take_all_prints
         monkeypatch.setattr(
-            _core, "take_prints", lambda paths: calls.append(len(paths)) or real(paths)
+            _core,
+            "take_all_prints",
+            lambda paths, progress: calls.append(len(paths)) or real(paths, progress=progress),
         )
         ds = listed(tmp_path)
         train, _ = ds.split(train=0.5, test=0.5)

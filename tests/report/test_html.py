@@ -21,11 +21,14 @@ from faceattr.report.html import (
     html_cards,
     html_figure,
     html_figures,
+    html_groups,
     html_image,
     html_page,
+    html_points,
     html_section,
     html_table,
     html_text,
+    privacy_note,
     write_html,
 )
 
@@ -162,3 +165,24 @@ def test_a_page_ends_in_html() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         check_page_path("a.pdf", "page")
     assert caught.value.argument == "page"
+
+
+def test_points_and_groups_escape_what_they_show() -> None:
+    points = html_points([("high", "a < b", "<script>"), ("low", "c", "d")])
+    assert points.count('class="point') == 2
+    assert "a &lt; b" in points
+    assert "<script>" not in points
+    groups = html_groups([("group <1>", html_cards([["no picture", "26"]]))])
+    assert "group &lt;1&gt;" in groups
+    assert "no picture" in groups
+
+
+def test_the_note_of_privacy_stands_out() -> None:
+    assert 'class="note"' in privacy_note()
+    assert "as private as" in privacy_note()
+
+
+def test_a_wide_figure_scrolls() -> None:
+    figure, _ = new_figure()
+    assert html_figure(figure, "wide", wide=True).startswith('<div class="scroll">')
+    assert html_figure(figure, "narrow").startswith("<img")

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from faceattr import __version__
+from faceattr.cli._audit import add_audit
 from faceattr.cli._output import (
     add_command,
     records,
@@ -190,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     add_quality(commands)
+    add_audit(commands, _bins, _task)
     _add_duplicates(commands)
     _add_merge(commands)
     return parser

@@ -1,7 +1,8 @@
-"""Data sets: tables of images and labels, split without leaks, cached once decoded."""
+"""Data sets: tables of images and labels, audited, split without leaks, balanced, cached."""
 
 from __future__ import annotations
 
+from faceattr.data.audit import Audit
 from faceattr.data.cache import CachedImages, ImageCache
 from faceattr.data.dataset import Dataset, Sample
 from faceattr.data.sampling import (
@@ -11,6 +12,7 @@ from faceattr.data.sampling import (
 )
 
 __all__ = [
+    "Audit",
     "BalancedSampler",
     "CachedImages",
     "Dataset",

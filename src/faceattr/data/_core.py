@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Self, SupportsIndex, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,18 @@ import pandas as pd
 
 from faceattr._requests import SourceReader
 from faceattr._validation import check_no_text
-from faceattr.data._fingerprints import Prints, take_prints
-from faceattr.data.duplicates import find_duplicates
+from faceattr.data._fingerprints import Prints
+from faceattr.data.duplicates import FoundDuplicates, search_duplicates
 from faceattr.data.index import check_index, check_rejects, empty_rejects
+from faceattr.data.prints_table import take_all_prints
 from faceattr.data.reader import content_key, read_sample, try_reading
 from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.tasks import RegressionTask, Task, TaskSet
+
+if TYPE_CHECKING:
+    from faceattr.binning import BinSpec
+    from faceattr.data.audit import Audit
 
 __all__ = ["IndexedImages", "Sample", "Selection"]
 
@@ -58,7 +63,7 @@ class IndexedImages:
         self._table = check_index(table, self._tasks)
         self._rejects = empty_rejects() if rejects is None else check_rejects(rejects)
         self._prints: Prints | None = None
-        self._duplicates: pd.DataFrame | None = None
+        self._duplicates: FoundDuplicates | None = None
 
     @classmethod
     def _trusted(cls, table: pd.DataFrame, tasks: TaskSet, rejects: pd.DataFrame) -> Self:
@@ -218,12 +223,81 @@ class IndexedImages:
             ``kind`` ("identical" if another file has the same bytes, else "near"). Sorted by group
             and id; it does not depend on the order of the rows.
         """
+        return self._search_duplicates()[0].table.copy(deep=False)
+
+    def audit(
+        self,
+        predictions: pd.DataFrame | None = None,
+        *,
+        by: Sequence[str] | None = None,
+        bins: Mapping[str, BinSpec] | None = None,
+        min_images: int = 20,
+        progress: bool = False,
+    ) -> Audit:
+        """Find what is wrong with the data before training on it.
+
+        Looked for are files that cannot be decoded, odd names, duplicates and duplicates whose
+        labels conflict, missing labels, classes and joint groups with few images, numbers that pile
+        up, and, with predictions, labels that are probably wrong. Every image is decoded once.
+
+        Parameters
+        ----------
+        predictions : pandas.DataFrame, optional
+            Out-of-fold predictions: ``sample_id``, for each task ``<task>_pred``, for classes
+            ``<task>_prob_<class>``, for numbers also ``<task>_std`` where it is known. They are
+            compared with the labels of this data set. Predictions of images that the model was
+            trained on hide wrong labels, because it has learned them. Needs the extra ``audit``.
+        by : sequence of str, optional
+            Columns whose joint groups are counted; ``()`` for none. By default all tasks, then
+            the columns of text or truth values with 2 to 12 values, as far as there are at most 200
+            groups.
+        bins : mapping of str to edges or int, optional
+            Bins of numbers in `by`; ages have the usual groups and other numbers five quantiles by
+            default.
+        min_images : int, default 20
+            Groups and classes with fewer images are findings.
+        progress : bool, default False
+            Show a progress bar on stderr.
+
+        Returns
+        -------
+        faceattr.data.Audit
+            Tables, `summary`, `plot` and `to_html`, and what mends the data: `keep_one`,
+            `group_labels`, `sample_weight` and `suspected`.
+
+        Raises
+        ------
+        TableError
+            If the predictions repeat an id, lack a column, or a probability is none; or a column of
+            `by` is missing.
+        DataError
+            If not one prediction is of this data set, or the data set is empty.
+        InvalidArgumentError, InvalidTypeError
+            If `min_images` is below 1, bins do not fit, or there would be more than 1,000 groups.
+        MissingDependencyError
+            If there are predictions, but no cleanlab.
+
+        Examples
+        --------
+        >>> from faceattr import Dataset
+        >>> audit = Dataset.synthetic(40).audit(by=["gender"])
+        >>> list(audit.cells["gender"]), list(audit.cells["n"])
+        (['male', 'female'], [20, 20])
+        """
+        from faceattr.data.audit.auditing import AuditSettings, run_audit  # late: seldom needed
+
+        settings = AuditSettings(by, bins, min_images)
+        settings.check()
+        return run_audit(self, predictions, settings, progress=progress)
+
+    def _search_duplicates(self, *, progress: bool = False) -> tuple[FoundDuplicates, Prints]:
+        """Return the duplicates with counts of pairs, and fingerprints; kept for later calls."""
+        if self._prints is None:
+            self._prints = take_all_prints(self._table["path"].tolist(), progress=progress)
         if self._duplicates is None:
-            self._prints = self._prints or take_prints(self._table["path"].tolist())
-            self._duplicates = find_duplicates(
-                self._table["sample_id"].tolist(), self._table["path"].tolist(), self._prints
-            )
-        return self._duplicates.copy(deep=False)
+            ids, paths = self._table["sample_id"].tolist(), self._table["path"].tolist()
+            self._duplicates = search_duplicates(ids, paths, self._prints)
+        return self._duplicates, self._prints
 
     def verify(self, *, progress: bool = False) -> Self:
         """Decode every image, and reject those that cannot be read.

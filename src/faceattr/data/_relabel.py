@@ -51,7 +51,7 @@ def _lay_over(table: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 def _require_overlap(table: pd.DataFrame, new: pd.DataFrame, known: pd.Series) -> None:
     unknown = int((~known).sum())
-    if unknown == len(known):
+    if unknown and unknown == len(known):
         raise DataError(
             "not one id is in the data set",
             argument="table",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import pandas as pd
 
 from faceattr.data._fingerprints import HASH_BYTES, Details, Prints
 
-__all__ = ["find_duplicates", "near_pairs"]
+__all__ = ["FoundDuplicates", "find_duplicates", "near_pairs", "search_duplicates"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,29 @@ _CHUNK = 16_384
 Rows = npt.NDArray[np.intp]
 
 
+class FoundDuplicates(NamedTuple):
+    """What a search for duplicates found.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Columns ``sample_id``, ``group`` (int64), ``kind`` ("identical", "near").
+    confirmed, refused : int
+        Pairs of files with different bytes and close hashes whose fine structure was compared, and
+        agreed or did not. Pairs that other pairs had joined already are not compared.
+    """
+
+    table: pd.DataFrame
+    confirmed: int
+    refused: int
+
+
 def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) -> pd.DataFrame:
+    """Return the table of `search_duplicates` alone."""
+    return search_duplicates(ids, paths, prints).table
+
+
+def search_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) -> FoundDuplicates:
     """Group the images that are identical or nearly so; see `Dataset.duplicates`.
 
     Parameters
@@ -45,8 +68,7 @@ def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) ->
 
     Returns
     -------
-    pandas.DataFrame
-        Columns ``sample_id``, ``group`` (int64), ``kind`` ("identical", "near").
+    FoundDuplicates
     """
     content = _number_contents(prints)
     root = np.arange(int(content.max(initial=-1)) + 1)
@@ -67,7 +89,7 @@ def find_duplicates(ids: Sequence[str], paths: Sequence[str], prints: Prints) ->
     _log.info("near-duplicates: %d pairs confirmed, %d refused", confirmed, refused)
     if not prints.opened.all():
         _log.warning("%d files cannot be opened; none is a duplicate", int((~prints.opened).sum()))
-    return _group_table(ids, content, root)
+    return FoundDuplicates(_group_table(ids, content, root), confirmed, refused)
 
 
 def near_pairs(hashes: npt.NDArray[np.uint8]) -> Iterator[tuple[Rows, Rows]]:

@@ -42,7 +42,7 @@ def prints_of_files(
         none), ``opened`` and ``hashed`` (bool): damaged images and even areas are opened and have
         no hash.
     """
-    prints = _take(paths, progress=progress)
+    prints = take_all_prints(paths, progress=progress)
     return pd.DataFrame(
         {
             "sample_id": pd.Series(list(ids), dtype="str"),
@@ -59,7 +59,7 @@ def duplicates_of_files(
     ids: Sequence[str], paths: Sequence[str], *, progress: bool = False
 ) -> pd.DataFrame:
     """Find the images that are identical or nearly so; see `Dataset.duplicates` for the table."""
-    return find_duplicates(ids, paths, _take(paths, progress=progress))
+    return find_duplicates(ids, paths, take_all_prints(paths, progress=progress))
 
 
 def duplicates_of_prints(table: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +90,8 @@ def duplicates_of_prints(table: pd.DataFrame) -> pd.DataFrame:
     return find_duplicates(table["sample_id"].tolist(), paths, prints)
 
 
-def _take(paths: Sequence[str], *, progress: bool) -> Prints:
+def take_all_prints(paths: Sequence[str], *, progress: bool = False) -> Prints:
+    """Read and decode every image once, with a progress bar on stderr where wanted."""
     found = [take_prints([])]
     with tqdm(total=len(paths), desc="fingerprints", unit="image", disable=not progress) as bar:
         for start in range(0, len(paths), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""Whole jobs as one call each: train from a job file, predict, score and evaluate, find duplicates.
+"""Whole jobs as one call each: train from a job file, predict, score, evaluate, audit.
 
 This is what the command line calls. A `TrainingJob` says everything that a training needs and can
 be written as a TOML file; torch is loaded when a job runs that needs it, not before.
@@ -6,6 +6,7 @@ be written as a TOML file; torch is loaded when a job runs that needs it, not be
 
 from __future__ import annotations
 
+from faceattr.jobs.auditing import AuditSection, run_audit
 from faceattr.jobs.duplicates import run_duplicates
 from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.job import DEMO, TrainingJob
@@ -18,6 +19,7 @@ from faceattr.jobs.training import TrainingResult, run_training
 
 __all__ = [
     "DEMO",
+    "AuditSection",
     "DataSection",
     "EvaluateSection",
     "MergeResult",
@@ -26,6 +28,7 @@ __all__ = [
     "SplitSection",
     "TrainingJob",
     "TrainingResult",
+    "run_audit",
     "run_duplicates",
     "run_evaluation",
     "run_merge",

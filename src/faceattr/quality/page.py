@@ -28,16 +28,12 @@ from faceattr.report.html import (
     html_page,
     html_section,
     html_table,
-    html_text,
+    privacy_note,
     write_html,
 )
 
 __all__ = ["write_page"]
 
-_PRIVATE = (
-    "This page holds pictures of the images, and with them faces: keep it as private as the "
-    "images themselves, and delete it with them."
-)
 _MOST_LISTED = 100
 
 
@@ -55,7 +51,7 @@ def write_page(
     shown = ShownImages(images, quality)
     parts = [headline(quality, limits) + "."]
     if worst:
-        parts.insert(0, html_text(_PRIVATE, kind="note"))
+        parts.insert(0, privacy_note())
     table = summary_table(quality, limits)
     if len(table):
         parts.append(html_section("Scores", html_table(table), _explained(limits)))

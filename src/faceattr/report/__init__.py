@@ -7,6 +7,7 @@ from faceattr.report.figures import (
     plot_learning_rate,
     plot_losses,
 )
+from faceattr.report.labels import plot_group_counts, plot_label_counts
 from faceattr.report.panels import (
     plot_confusion,
     plot_metric_by_bin,
@@ -21,8 +22,10 @@ __all__ = [
     "gallery",
     "new_figure",
     "plot_confusion",
+    "plot_group_counts",
     "plot_history",
     "plot_image",
+    "plot_label_counts",
     "plot_learning_rate",
     "plot_losses",
     "plot_metric_by_bin",

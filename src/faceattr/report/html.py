@@ -29,15 +29,22 @@ __all__ = [
     "html_cards",
     "html_figure",
     "html_figures",
+    "html_groups",
     "html_image",
     "html_page",
+    "html_points",
     "html_section",
     "html_table",
     "html_text",
+    "privacy_note",
     "write_html",
 ]
 
 _QUALITY = 80
+_PRIVATE = (
+    "This page holds pictures of the images, and with them faces: keep it as private as the "
+    "images themselves, and delete it with them."
+)
 _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -65,6 +72,16 @@ thead th { border-bottom: 2px solid #8c8c8c; }
 .cards figure { margin: 0; min-width: 0; }
 .cards img { width: 100%; aspect-ratio: 1; object-fit: contain; background: #f2f2f2; }
 .cards figcaption { font-size: .8rem; line-height: 1.35; overflow-wrap: anywhere; }
+.groups { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: flex-start; }
+.groups > div { max-width: 100%; border-left: 3px solid #d9d9d9; padding-left: .5rem; }
+.groups p { margin: 0 0 .25rem; font-size: .8rem; color: #595959; }
+.groups .cards { display: flex; flex-wrap: wrap; gap: .75rem .5rem; }
+.groups .cards figure { width: 7.5rem; }
+.wide { min-width: 38rem; }
+.point { margin: .75rem 0; padding-left: .75rem; border-left: 4px solid #8c8c8c; }
+.point p { margin: 0; }
+.high { border-color: #D55E00; }
+.medium { border-color: #E69F00; }
 .blank { aspect-ratio: 1; background: #f2f2f2; color: #595959; font-size: .8rem; padding: .5rem; }
 .value { font-weight: 600; }
 @media print { .cards figure { break-inside: avoid; } }
@@ -80,6 +97,11 @@ class Markup(str):
 def html_text(text: str, *, kind: str = "p") -> Markup:
     """Return text as a paragraph, or as ``kind="note"``, a paragraph that stands out."""
     return Markup(f'<p class="{escape(kind)}">{_safe(text)}</p>\n')
+
+
+def privacy_note() -> Markup:
+    """Return what a page that shows images has to say before it shows them."""
+    return html_text(_PRIVATE, kind="note")
 
 
 def html_section(title: str, *parts: str) -> Markup:
@@ -111,11 +133,17 @@ def html_table(table: pd.DataFrame) -> Markup:
     )
 
 
-def html_figure(figure: Figure, description: str, *, dpi: int = 110) -> Markup:
-    """Return a matplotlib figure as an image within the page; `description` says what it shows."""
+def html_figure(figure: Figure, description: str, *, dpi: int = 110, wide: bool = False) -> Markup:
+    """Return a matplotlib figure as an image within the page; `description` says what it shows.
+
+    A wide one is not shrunk to a narrow screen, but scrolls sideways.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     data = _data_uri(buffer.getvalue(), "image/png")
+    if wide:
+        image = f'<img class="figure wide" src="{data}" alt="{_safe(description)}">'
+        return Markup(f'<div class="scroll">{image}</div>\n')
     return Markup(f'<img class="figure" src="{data}" alt="{_safe(description)}">\n')
 
 
@@ -165,6 +193,33 @@ def html_cards(cards: Iterable[Sequence[str]]) -> Markup:
     Markup
     """
     return Markup(f'<div class="cards">\n{"".join(map(_card, cards))}</div>\n')
+
+
+def html_groups(groups: Iterable[tuple[str, Markup]]) -> Markup:
+    """Return titles, each with what `html_cards` returned, as many side by side as fit."""
+    shown = (f"<div><p>{_safe(title)}</p>{cards}</div>\n" for title, cards in groups)
+    return Markup(f'<div class="groups">\n{"".join(shown)}</div>\n')
+
+
+def html_points(points: Iterable[tuple[str, str, str]]) -> Markup:
+    """Return points of a list, each with a mark at its side.
+
+    Parameters
+    ----------
+    points : iterable of (kind, heading, text)
+        The kind is "high", "medium" or "low", and stands before the heading.
+
+    Returns
+    -------
+    Markup
+    """
+    return Markup(
+        "".join(
+            f'<div class="point {escape(kind)}"><p><span class="value">{escape(kind)}: '
+            f"{_safe(heading)}</span></p><p>{_safe(text)}</p></div>\n"
+            for kind, heading, text in points
+        )
+    )
 
 
 def _card(card: Sequence[str]) -> str:
