@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from oversampling_utkface import ARMS
 
 from faceattr.binning import AGE_BINS, Bins
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
@@ -41,6 +42,8 @@ def main() -> None:
         to_markdown(differences(arms, seeds, by_group(right, arms[PLAIN][seeds[0]]))),
         "## Every seed\n",
         to_markdown(every_seed(arms), digits=4),
+        "## The arms\n",
+        to_markdown(pd.DataFrame({"differs by": {name: ARMS[name].what for name in arms}})),
     ]
     page = arguments.out / f"{NAME}.md"
     page.write_text("\n".join(parts), encoding="utf-8")
@@ -179,7 +182,7 @@ python examples/oversampling_report.py --work faceattr-output/arms
 ```
 
 MobileNetV3-Small at 96 px, 10 epochs, {n:,} test images, seeds {", ".join(map(str, seeds))}; what
-each arm does otherwise than "plain" stands in the script. All arms take as many optimiser
+each arm does otherwise than "plain" stands at the end. All arms take as many optimiser
 steps from the same split, near-duplicates on one side. Nothing was chosen on the test part.
 """
 

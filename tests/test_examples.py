@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -66,6 +68,42 @@ def write_utkface(folder, count):
         name = f"{row.age:.0f}_{gender}_{position % 5}_2017{position:013d}.jpg.chip.jpg"
         cv2.imwrite(str(folder / name), faces.read(position)[:, :, ::-1])
     return folder
+
+
+def test_oversampling_utkface(tmp_path, monkeypatch):
+    from faceattr.tables import read_table
+
+    data = write_utkface(tmp_path / "UTKFace", 60)
+    arms = load("oversampling_utkface", monkeypatch)
+    monkeypatch.setattr(arms, "SIDE", 32)
+    chosen = ["plain", "filtered-balanced", "random-weights"]
+    for name in ("plain", "filtered-balanced"):
+        changed = dataclasses.replace(arms.ARMS[name], pretrained=False)
+        monkeypatch.setitem(arms.ARMS, name, changed)
+    work = tmp_path / "arms"
+    options = ["--data", data, "--work", work, "--epochs", 1, "--seeds", 0, 1, "--arms", *chosen]
+    arguments = arms.parse_arguments([str(option) for option in options])
+    monkeypatch.setattr(arms, "parse_arguments", lambda: arguments)
+    arms.main()
+    # Random weights are what the others have here too: the same arm, the same predictions.
+    tables = [read_table(work / name / "seed-1" / "predictions.csv") for name in chosen]
+    assert tables[0]["age_pred"].equals(tables[2]["age_pred"])
+    report = load("oversampling_report", monkeypatch)
+    chosen_options = report.parse_arguments(["--work", str(work), "--out", str(tmp_path)])
+    monkeypatch.setattr(report, "parse_arguments", lambda: chosen_options)
+    report.main()
+    page = (tmp_path / "oversampling-utkface.md").read_text(encoding="utf-8")
+    error = [(t["age_pred"] - t["age"]).abs().mean() for t in read_plain(work)]
+    assert f"| plain | {np.mean(error):.3f} |" in page
+    line = next(text for text in page.splitlines() if text.startswith("| random-weights |"))
+    assert f"{np.mean(error):.3f}; +0.000 (+0.000 to +0.000)" in line
+    assert "the study's steps together" in page
+
+
+def read_plain(work):
+    from faceattr.tables import read_table
+
+    return [read_table(work / "plain" / f"seed-{seed}" / "predictions.csv") for seed in (0, 1)]
 
 
 def test_quality_utkface(tmp_path, monkeypatch):

@@ -89,6 +89,20 @@ def check_no_text(value: object, argument: str, expected: str) -> None:
         )
 
 
+def check_known(
+    keys: Iterable[object], known: Collection[str], argument: str, *, what: str = "settings"
+) -> None:
+    """Raise if a key is unknown; all unknown ones are named."""
+    unknown = [str(key) for key in keys if key not in known]
+    if unknown:
+        raise InvalidArgumentError(
+            f"unknown {what}",
+            argument=argument,
+            rows=unknown,
+            expected="among " + ", ".join(known),
+        )
+
+
 def check_unique(values: Iterable[str], argument: str) -> None:
     """Raise if a value occurs twice."""
     seen: set[str] = set()

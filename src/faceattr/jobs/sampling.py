@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from faceattr._validation import check_choice, check_integer, check_number
+from faceattr._validation import check_choice, check_integer, check_known, check_number
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import check_mapping, check_text, check_texts
 from faceattr.jobs._making import open_bins
@@ -96,8 +96,11 @@ def make_sampler(section: SamplerSection, train: Dataset) -> BalancedSampler | N
     from faceattr.data import BalancedSampler, LabelDistributionSmoothing
     from faceattr.tables import read_table
 
+    known = [item.name for item in fields(LabelDistributionSmoothing)]
+    for column, settings in section.smoothing.items():
+        check_known(settings, known, f"sampler.smoothing.{column}")
     smoothed = {
-        column: _make_smoothing(LabelDistributionSmoothing, column, settings)
+        column: LabelDistributionSmoothing(**settings)
         for column, settings in section.smoothing.items()
     }
     sampler = BalancedSampler(
@@ -113,16 +116,3 @@ def make_sampler(section: SamplerSection, train: Dataset) -> BalancedSampler | N
     )
     sampler.plan(0)
     return sampler
-
-
-def _make_smoothing(kind: type[Any], column: str, settings: Mapping[str, Any]) -> Any:
-    known = [item.name for item in fields(kind)]
-    unknown = [key for key in settings if key not in known]
-    if unknown:
-        raise InvalidArgumentError(
-            "unknown settings",
-            argument=f"sampler.smoothing.{column}",
-            rows=unknown,
-            expected="among " + ", ".join(known),
-        )
-    return kind(**settings)

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from faceattr._validation import check_number
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr._validation import check_known, check_number
+from faceattr.exceptions import InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.registry import Registry
 
@@ -80,15 +80,7 @@ class AugmentPolicy:
         InvalidArgumentError
             If a name is unknown; all unknown names are listed.
         """
-        known = list(cls.__dataclass_fields__)
-        unknown = [str(key) for key in data if key not in known]
-        if unknown:
-            raise InvalidArgumentError(
-                "unknown strengths",
-                argument=argument,
-                rows=unknown,
-                expected="among " + ", ".join(known),
-            )
+        check_known(data, list(cls.__dataclass_fields__), argument, what="strengths")
         return cls(**data)
 
 

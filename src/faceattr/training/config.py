@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from faceattr._validation import check_choice, check_integer, check_number
+from faceattr._validation import check_choice, check_integer, check_known, check_number
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.training.augment import AugmentPolicy, as_policy
 
@@ -251,15 +251,7 @@ class TrainConfig:
         InvalidArgumentError
             If a key is unknown; all unknown keys are named.
         """
-        known = [item.name for item in fields(cls)]
-        unknown = [key for key in data if key not in known]
-        if unknown:
-            raise InvalidArgumentError(
-                "unknown settings",
-                argument="TrainConfig",
-                rows=unknown,
-                expected="among " + ", ".join(known),
-            )
+        check_known(data, [item.name for item in fields(cls)], "TrainConfig")
         return cls(**{key: _policy_from_plain(key, value) for key, value in data.items()})
 
 

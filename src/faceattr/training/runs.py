@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from faceattr._validation import check_output_folder
-from faceattr.exceptions import InvalidArgumentError, OutputError, TrainingError
-from faceattr.tables._disk import replace_file
+from faceattr.exceptions import InvalidArgumentError, TrainingError
+from faceattr.tables._disk import replace_file, write_lines, writing
 from faceattr.training.saving import check_same
 
 __all__ = ["check_run"]
@@ -40,8 +40,10 @@ def check_run(folder: Path, identity: Mapping[str, Any]) -> None:
     if path.exists():
         check_same(identity, _read(path), argument="folder")
         return
-    strangers = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
-    if strangers:
+    # Another process of the same run may be writing the record just now.
+    names = sorted(item.name for item in folder.iterdir())
+    strangers = [name for name in names if not name.startswith((_FILE, f".{_FILE}."))]
+    if strangers and not path.exists():
         raise InvalidArgumentError(
             "holds other files",
             argument="folder",
@@ -49,7 +51,9 @@ def check_run(folder: Path, identity: Mapping[str, Any]) -> None:
             expected="a new or empty folder, or one of an earlier call",
             found=str(folder),
         )
-    _write(path, identity)
+    text = json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
+    with writing(path):
+        replace_file(path, lambda target: write_lines(target, [text]))
 
 
 def _read(path: Path) -> object:
@@ -62,20 +66,3 @@ def _read(path: Path) -> object:
             found=f"{path} ({error})",
             hint="name another folder",
         ) from error
-
-
-def _write(path: Path, identity: Mapping[str, Any]) -> None:
-    text = json.dumps(identity, indent=2, ensure_ascii=False) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda target: _write_text(target, text))
-    except OSError as error:
-        raise OutputError(
-            "the folder cannot be written to",
-            argument="folder",
-            found=f"{path.parent} ({error.strerror or error})",
-        ) from error
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,7 @@ class SamplingReport:
         if capped:
             lines.append(f"max_repeats holds {capped} cells below the share that strength asks for")
         if len(self.empty):
-            names = [" / ".join(map(str, row)) for row in self.empty.itertuples(index=False)]
+            names = self._names(self.empty)
             more = len(names) - _MOST_LISTED
             rest = f", and {more:,} more (see `empty`)" if more > 0 else ""
             lines.append(
@@ -114,13 +113,13 @@ class SamplingReport:
 
         tables = {column: self.share(column) for column in self.by}
         if len(self.by) > 1 and len(self.cells) <= _MOST_DRAWN:
-            names = [" / ".join(map(str, row)) for row in self._names()]
+            names = self._names(self.cells)
             tables[" / ".join(self.by)] = self.cells[list(FIGURES)].assign(cell=names)
         panels = {title: table.rename(columns={title: "cell"}) for title, table in tables.items()}
         return draw_shares(panels)
 
-    def _names(self) -> Sequence[tuple[object, ...]]:
-        return list(self.cells[list(self.by)].itertuples(index=False, name=None))
+    def _names(self, cells: pd.DataFrame) -> list[str]:
+        return [" / ".join(map(str, row)) for row in cells[list(self.by)].itertuples(index=False)]
 
     def _tables(self) -> list[str]:
         if len(self.cells) <= _MOST_DRAWN:

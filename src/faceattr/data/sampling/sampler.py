@@ -134,11 +134,9 @@ class BalancedSampler:
 
     def report(self) -> SamplingReport:
         """Return the shares of all cells before and after, and what they cost."""
-        cells, counts = self._cells, self._cells.counts.ravel()
-        quotas = np.zeros(len(counts))
-        quotas[counts > 0] = self._quotas
-        repeats = np.divide(quotas, counts, out=np.zeros(len(counts)), where=counts > 0)
-        table = cells.labels().assign(
+        counts, repeats = self._cells.counts.ravel(), self._repeats
+        quotas = counts * repeats
+        table = self._cells.labels().assign(
             n=counts,
             share_before=counts / counts.sum(),
             share_after=quotas / quotas.sum(),
@@ -169,11 +167,9 @@ class BalancedSampler:
             By ``sample_id``, in the data set's order. ``fit(..., sample_weight=...)`` takes it, for
             weights in the place of repeats.
         """
-        cells = self._cells.counts.ravel()
-        repeats = np.zeros(len(cells))
-        repeats[cells > 0] = self._quotas / cells[cells > 0]
         ids = pd.Index(self.dataset.table["sample_id"], name="sample_id")
-        return pd.Series(repeats[self._cells.numbers()], index=ids, name="expected_repeats")
+        repeats = self._repeats[self._cells.numbers()]
+        return pd.Series(repeats, index=ids, name="expected_repeats")
 
     def check_dataset(self, dataset: IndexedImages) -> None:
         """Check that the plan is about this data set; `Trainer.fit` asks before it trains.
@@ -278,6 +274,14 @@ class BalancedSampler:
         if self.max_repeats is not None:
             check_integer(self.max_repeats, "max_repeats", low=1)
         return self._shares_of(self.max_repeats)
+
+    @cached_property
+    def _repeats(self) -> npt.NDArray[np.float64]:
+        """How often an image of each cell, in the flattened order, stands in an epoch."""
+        counts = self._cells.counts.ravel()
+        repeats = np.zeros(len(counts))
+        repeats[counts > 0] = self._quotas / counts[counts > 0]
+        return repeats
 
     def _shares_of(self, max_repeats: int | None) -> npt.NDArray[np.float64]:
         counts, smoothed = self._cells.counts.ravel(), self._cells.smoothed.ravel()
