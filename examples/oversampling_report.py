@@ -16,6 +16,7 @@ from oversampling_utkface import ARMS
 
 from faceattr.binning import AGE_BINS, Bins
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
+from faceattr.evaluation.metrics import ratio
 from faceattr.report.markdown import to_markdown
 from faceattr.tables import read_table
 
@@ -81,13 +82,17 @@ def log_loss(table: pd.DataFrame) -> Floats:
     return np.asarray(-np.log(chosen.clip(lower=1e-15).to_numpy(dtype=np.float64)))
 
 
+def mean_over(values: Floats, counts: Floats, kept: npt.NDArray[np.bool_]) -> Floats:
+    """Return the mean of the kept rows in each resample; NaN where it has none of them."""
+    return ratio(counts[:, kept] @ values[kept], counts[:, kept].sum(axis=1))
+
+
 def mean_of(values: Callable[[pd.DataFrame], Floats], limit: float | None = None) -> Figure:
     """Return the mean of a value, over all rows or those below an age."""
 
     def figure(table: pd.DataFrame, counts: Floats) -> Floats:
         kept = np.ones(len(table), bool) if limit is None else (table["age"] < limit).to_numpy()
-        total: Floats = counts[:, kept].sum(axis=1)
-        return np.asarray(counts[:, kept] @ values(table)[kept] / total, dtype=np.float64)
+        return mean_over(values(table), counts, kept)
 
     return figure
 
@@ -105,11 +110,8 @@ def group_codes(table: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 def class_wise(table: pd.DataFrame, counts: Floats) -> Floats:
     codes = group_codes(table)
-    parts = []
-    for code in range(codes.max() + 1):
-        own = counts[:, codes == code]
-        parts.append(own @ error(table)[codes == code] / own.sum(axis=1))
-    return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
+    parts = [mean_over(error(table), counts, codes == code) for code in np.unique(codes)]
+    return np.asarray(np.nanmean(parts, axis=0), dtype=np.float64)
 
 
 OVERALL: dict[str, Figure] = {
@@ -129,8 +131,7 @@ def by_group(values: Callable[[pd.DataFrame], Floats], table: pd.DataFrame) -> d
         kept = codes == code
 
         def figure(table: pd.DataFrame, counts: Floats) -> Floats:
-            own = counts[:, kept]
-            return np.asarray(own @ values(table)[kept] / own.sum(axis=1), dtype=np.float64)
+            return mean_over(values(table), counts, kept)
 
         return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.tables import check_ids
 from faceattr.tasks import ClassificationTask, TaskSet
 
-__all__ = ["MISSING", "NOT_SCORED", "Grouping", "group_rows", "join_quality"]
+__all__ = ["MISSING", "NOT_SCORED", "Grouping", "JointGroups", "group_rows", "join_quality"]
 
 MISSING = "missing"
 """The bin of rows that lack the value that they are grouped by."""
@@ -47,6 +48,44 @@ class Grouping:
     names: tuple[str, ...]
     codes: npt.NDArray[np.intp]
     stray: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class JointGroups:
+    """The groups of n rows by several columns at once, empty ones included.
+
+    Attributes
+    ----------
+    axes : tuple of Grouping
+        Of each column.
+    """
+
+    axes: tuple[Grouping, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many bins each column has."""
+        return tuple(len(axis.names) for axis in self.axes)
+
+    def numbers(self) -> npt.NDArray[np.intp]:
+        """Return the joint group of each row, counted with the last column running fastest."""
+        codes = tuple(axis.codes for axis in self.axes)
+        return np.asarray(np.ravel_multi_index(codes, self.shape), dtype=np.intp)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Return how many rows each joint group has, an axis a column."""
+        flat = np.bincount(self.numbers(), minlength=math.prod(self.shape))
+        return flat.reshape(self.shape).astype(np.int64)
+
+    def labels(self) -> pd.DataFrame:
+        """Return the bins of each joint group, an ordered category a column, in flat order."""
+        places = np.unravel_index(np.arange(math.prod(self.shape)), self.shape)
+        return pd.DataFrame(
+            {
+                axis.column: pd.Categorical.from_codes(codes, pd.Index(axis.names), ordered=True)
+                for axis, codes in zip(self.axes, places, strict=True)
+            }
+        )
 
 
 def join_quality(

@@ -62,7 +62,7 @@ samplers = st.builds(
 def test_every_cell_gets_its_share_to_less_than_one_image(sampler, epoch):
     report = sampler.report()
     cells = sampler.dataset.table.assign(shown=shown(sampler, epoch))
-    numbers = sampler._cells.numbers()
+    numbers = sampler._cells.groups.numbers()
     counts = np.bincount(numbers, weights=cells["shown"], minlength=len(report.cells))
     wanted = report.cells["images_per_epoch"].to_numpy()
     assert counts.sum() == report.epoch_size
@@ -75,7 +75,7 @@ def test_every_cell_gets_its_share_to_less_than_one_image(sampler, epoch):
 @settings(max_examples=40)
 @given(samplers, st.integers(0, 40))
 def test_images_of_a_cell_are_shown_as_often_as_each_other(sampler, epoch):
-    counts, numbers = shown(sampler, epoch), sampler._cells.numbers()
+    counts, numbers = shown(sampler, epoch), sampler._cells.groups.numbers()
     most = sampler.report().cells["most_repeats"].to_numpy()
     for cell in np.unique(numbers):
         own = counts[numbers == cell]

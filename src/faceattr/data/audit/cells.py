@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from faceattr._grouping import MISSING, Grouping, group_rows
+from faceattr._grouping import MISSING, Grouping, JointGroups, group_rows
 from faceattr._ranges import known_rows, with_middles
 from faceattr._validation import check_no_text, check_unique
 from faceattr.binning import BinSpec
@@ -120,22 +120,14 @@ def _count(groups: Sequence[Grouping], rows: pd.DataFrame, min_images: int) -> p
     if not groups:
         types = {"n": "int64", "share": "float64", "few": "bool"}
         return pd.DataFrame(columns=list(types)).astype(types)
-    shape = tuple(len(group.names) for group in groups)
-    flat = np.ravel_multi_index([group.codes for group in groups], shape)
-    counts = np.bincount(flat, minlength=math.prod(shape))
-    places = np.unravel_index(np.arange(len(counts)), shape)
-    cells = pd.DataFrame(
-        {
-            group.column: pd.Categorical.from_codes(codes, pd.Index(group.names), ordered=True)
-            for group, codes in zip(groups, places, strict=True)
-        }
-    )
+    joint = JointGroups(tuple(groups))
+    counts, cells = joint.counts().ravel(), joint.labels()
     unknown = np.zeros(len(cells), dtype=np.bool_)
-    for group, codes in zip(groups, places, strict=True):
+    for group in groups:
         gaps = group.codes[rows[group.column].isna().to_numpy(dtype=bool)]
-        unknown |= np.isin(codes, gaps)
-    cells["n"] = counts.astype(np.int64)
-    cells["share"] = counts / max(len(flat), 1)
+        unknown |= np.isin(cells[group.column].cat.codes, gaps)
+    cells["n"] = counts
+    cells["share"] = counts / max(len(rows), 1)
     cells["few"] = (counts < min_images) & ~unknown
     return cells
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
+from faceattr._grouping import (
+    MISSING,
+    NOT_SCORED,
+    Grouping,
+    JointGroups,
+    group_rows,
+    join_quality,
+)
 from faceattr._ranges import with_middles
 from faceattr.binning import BinSpec
 from faceattr.data.sampling.smoothing import LabelDistributionSmoothing, smooth_counts
@@ -31,7 +39,7 @@ class Cells:
 
     Attributes
     ----------
-    axes : tuple of Grouping
+    groups : JointGroups
         The bins of each column, and which of them each image is in.
     counts : numpy.ndarray of int64, shape (bins of the first column, bins of the second, ...)
         Images of each cell.
@@ -39,26 +47,9 @@ class Cells:
         The counts that decide how rare a cell is.
     """
 
-    axes: tuple[Grouping, ...]
+    groups: JointGroups
     counts: npt.NDArray[np.int64]
     smoothed: npt.NDArray[np.float64]
-
-    def numbers(self) -> npt.NDArray[np.intp]:
-        """Return the number of each image's cell, in the flattened order of `counts`."""
-        codes = tuple(axis.codes for axis in self.axes)
-        return np.asarray(np.ravel_multi_index(codes, self.counts.shape), dtype=np.intp)
-
-    def labels(self) -> pd.DataFrame:
-        """Return the bin of each cell by column, in the flattened order of `counts`."""
-        places = np.unravel_index(np.arange(self.counts.size), self.counts.shape)
-        return pd.DataFrame(
-            {
-                axis.column: pd.Categorical.from_codes(
-                    place.astype(np.int64), categories=pd.Index(axis.names), ordered=True
-                )
-                for axis, place in zip(self.axes, places, strict=True)
-            }
-        )
 
 
 def make_cells(
@@ -91,8 +82,8 @@ def make_cells(
     if refuse_missing:
         for axis in axes:
             _refuse_stray(axis, table["sample_id"])
-    shape = tuple(len(axis.names) for axis in axes)
-    if np.prod(shape, dtype=np.float64) > _MOST_CELLS:
+    groups = JointGroups(axes)
+    if math.prod(groups.shape) > _MOST_CELLS:
         raise InvalidArgumentError(
             "too many cells",
             argument="by",
@@ -100,9 +91,8 @@ def make_cells(
             found=" x ".join(f"{len(axis.names)} of {axis.column!r}" for axis in axes),
             hint="balance by fewer columns or wider bins",
         )
-    counts = np.zeros(shape, dtype=np.int64)
-    np.add.at(counts, tuple(axis.codes for axis in axes), 1)
-    return Cells(axes, counts, _smoothed(counts, axes, specs))
+    counts = groups.counts()
+    return Cells(groups, counts, _smoothed(counts, axes, specs))
 
 
 def _axis(

@@ -136,7 +136,7 @@ class BalancedSampler:
         """Return the shares of all cells before and after, and what they cost."""
         counts, repeats = self._cells.counts.ravel(), self._repeats
         quotas = counts * repeats
-        table = self._cells.labels().assign(
+        table = self._cells.groups.labels().assign(
             n=counts,
             share_before=counts / counts.sum(),
             share_after=quotas / quotas.sum(),
@@ -168,7 +168,7 @@ class BalancedSampler:
             weights in the place of repeats.
         """
         ids = pd.Index(self.dataset.table["sample_id"], name="sample_id")
-        repeats = self._repeats[self._cells.numbers()]
+        repeats = self._repeats[self._cells.groups.numbers()]
         return pd.Series(repeats, index=ids, name="expected_repeats")
 
     def check_dataset(self, dataset: IndexedImages) -> None:
@@ -303,7 +303,7 @@ class BalancedSampler:
 
     @cached_property
     def _tapes(self) -> Tapes:
-        counts, numbers = self._cells.counts.ravel(), self._cells.numbers()
+        counts, numbers = self._cells.counts.ravel(), self._cells.groups.numbers()
         seed = check_integer(self.seed, "seed", low=0)
         filled = np.flatnonzero(counts)
         tapes = Tapes.of(np.searchsorted(filled, numbers), counts[filled], self._quotas, seed)
