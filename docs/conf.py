@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 
 import faceattr
 from faceattr import BalancedSampler, Dataset
+from faceattr.training import plot_augmentations
 
 project = "faceattr"
 author = "faceattr contributors"
@@ -73,6 +74,7 @@ def draw_figures(app: Sphinx) -> None:
     edges = {"age": [0, 14, 24, 40, 60, None]}
     sampler = BalancedSampler(faces, by=["age", "gender"], bins=edges, max_repeats=5)
     sampler.plot().savefig(FIGURES / "sampling.png", dpi=70)
+    plot_augmentations(faces.read(1)).savefig(FIGURES / "augmentations.png", dpi=70)
 
 
 def setup(app: Sphinx) -> None:

@@ -95,7 +95,7 @@ def _bars(ax: Axes, table: pd.DataFrame) -> None:
     room = max(len(table), _LEAST_ROWS) - len(table)
     ax.set_ylim(len(table) - 0.5 + room / 2, -0.5 - room / 2)
     ax.set_xlim(0, 1.4 * longest)
-    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlabel("share")
     tidy(ax, grid="x")
 
@@ -107,6 +107,6 @@ def _lines(ax: Axes, table: pd.DataFrame) -> None:
     ticks = np.unique(np.linspace(0, len(table) - 1, 9).round().astype(int))
     ax.set_xticks(ticks, [str(table["cell"].iloc[tick]) for tick in ticks])
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_ylabel("share")
     tidy(ax)

@@ -1,6 +1,7 @@
 """Training: configuration, loop, trainer."""
 
 from faceattr.training.augment import AugmentPolicy, register_policy
+from faceattr.training.augment_gallery import plot_augmentations
 from faceattr.training.batches import Sampler
 from faceattr.training.config import TrainConfig
 from faceattr.training.cross_validation import cross_validate
@@ -14,5 +15,6 @@ __all__ = [
     "Trainer",
     "cross_validate",
     "forget_finished",
+    "plot_augmentations",
     "register_policy",
 ]

@@ -136,6 +136,22 @@ register_policy(
         erase_area=0.2,
     ),
 )
+# For repeats of images that are augmented strongly at their first appearance.
+register_policy(
+    "heavy",
+    AugmentPolicy(
+        flip=0.5,
+        rotation=25,
+        scale=0.22,
+        shift=0.1,
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.6,
+        grayscale=0.2,
+        erase=0.5,
+        erase_area=0.25,
+    ),
+)
 
 
 class _OneThread:

@@ -67,7 +67,8 @@ class TrainConfig:
         How many of the last epochs are averaged (what validation looks at, at their ends), for
         ``restore="average"``.
     augment : str or AugmentPolicy, default "strong"
-        How images are changed: a registered policy, see `faceattr.training.augment`, or one's own.
+        How images are changed: a registered policy ("none", "study", "light", "strong", "heavy"),
+        or one's own. `faceattr.training.plot_augmentations` shows what each does.
     repeat_augment : str or AugmentPolicy, optional
         How images are changed that a sampler shows again in the same epoch; as `augment` says by
         default. Of an image's appearances all but one count as repeats.
