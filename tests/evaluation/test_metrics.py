@@ -46,6 +46,11 @@ def _mape(truth: Floats, prediction: Floats) -> float:
     return 100 * sk.mean_absolute_percentage_error(truth[kept], prediction[kept])
 
 
+def _older(truth: Floats, prediction: Floats, age: float) -> float:
+    minors = truth < age
+    return sk.recall_score(minors[minors], prediction[minors] >= age)
+
+
 NUMBERS: dict[str, Callable[[Floats, Floats], float]] = {
     "support": lambda t, p: len(t),
     "mae": sk.mean_absolute_error,
@@ -56,6 +61,8 @@ NUMBERS: dict[str, Callable[[Floats, Floats], float]] = {
     "log_mae": lambda t, p: sk.mean_absolute_error(np.log1p(t), np.log1p(np.maximum(p, 0))),
     "bias": lambda t, p: float(np.mean(p - t)),
     "within_5": lambda t, p: sk.accuracy_score(np.ones(len(t)), np.abs(p - t) <= 5),
+    "adult_at_18": lambda t, p: _older(t, p, 18),
+    "adult_at_21": lambda t, p: _older(t, p, 21),
     "truth_mean": lambda t, p: t.mean(),
     "truth_std": lambda t, p: t.std(ddof=1),
     "truth_median": lambda t, p: float(np.median(t)),
@@ -87,7 +94,7 @@ class TestNumbers:
         if "loat" in dtype:
             table["x_pred"] += table["x"].dtype.type(0.1) if dtype != "Float32" else 0.1
         values = table.to_numpy(dtype=np.float64)
-        found = evaluate(table, RegressionTask("x")).value(f"x/{metric}")
+        found = evaluate(table, RegressionTask("x", unit="years")).value(f"x/{metric}")
         assert close(found, NUMBERS[metric](values[:, 0], values[:, 1]))
 
     @example([(0.0, 0.0), (5e-324, 1.0)])
@@ -115,6 +122,32 @@ class TestNumbers:
         assert frame.loc["mape", "n"] == 1
         assert frame.loc["log_mae", "n"] == 2
         assert frame.loc["mae", "n"] == 3
+
+    @pytest.mark.parametrize(
+        ("task", "known"),
+        [
+            (RegressionTask("height", unit="cm"), False),
+            (RegressionTask("height"), False),
+            (RegressionTask("age", unit="months"), False),
+            (RegressionTask("age"), True),
+            (RegressionTask("apparent", unit="years"), True),
+        ],
+    )
+    def test_minors_are_those_of_tasks_in_years(self, task: RegressionTask, known: bool) -> None:
+        table = pd.DataFrame({task.name: [17.9, 18.0, 20.0], f"{task.name}_pred": [18.0, 17.0, 20]})
+        frame = evaluate(table, task).to_frame().set_index("metric")
+        assert ("adult_at_18" in frame.index) == ("adult_at_21" in frame.index) == known
+        if known:
+            assert frame.loc["adult_at_18", ["value", "n"]].tolist() == [1.0, 1]
+            assert frame.loc["adult_at_21", ["value", "n"]].tolist() == [0.0, 3]
+
+    def test_where_all_are_adults_no_minor_can_be_taken_for_one(self) -> None:
+        table = pd.DataFrame({"age": [18.0, 44.0], "age_pred": [12.0, 50.0]})
+        frame = BinnedEvaluator(n_boot=20).evaluate(table).to_frame()
+        rows = frame[frame["metric"] == "adult_at_18"]
+        assert rows["value"].isna().all()
+        assert rows["ci_low"].isna().all()
+        assert (rows["n"] == 0).all()
 
     @pytest.mark.parametrize("value", [0.1, 40.0, 0.0, 1e9])
     def test_equal_truths_have_no_r2(self, value: float) -> None:

@@ -207,12 +207,13 @@ class _Cell:
 
     def metrics(self) -> list[Metric]:
         if isinstance(self.data, RegressionData):
-            return [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
-        metrics = [
+            found = [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
+            return [metric for metric in found if metric.fits(self.task)]
+        found = [
             CLASSIFICATION_METRICS.get(name, argument="metric") for name in CLASSIFICATION_METRICS
         ]
         known = self.data.probabilities is not None
-        return [metric for metric in metrics if known or not metric.needs_probabilities]
+        return [metric for metric in found if known or not metric.needs_probabilities]
 
     def resample(self, counts: FloatArray) -> None:
         # One row is no sample: it would come back unchanged and feign certainty.

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faceattr.registry import Registry
+from faceattr.tasks import RegressionTask, Task
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -123,6 +124,8 @@ class Metric:
         Data and counts float64 ``(B, n)`` to float64 ``(B,)`` for numbers, or
         ``(B, n_classes + 1)`` for classes, one column a class and the last for all of them.
         NaN where undefined.
+    unit : str, default ""
+        The unit of the tasks that it makes sense for, as "years"; "" for all tasks.
     """
 
     name: str
@@ -133,6 +136,20 @@ class Metric:
     needs_probabilities: bool
     rows: RegressionRows | ClassificationRows | None
     function: RegressionFunction | ClassificationFunction
+    unit: str = ""
+
+    def fits(self, task: Task) -> bool:
+        """Tell whether the metric makes sense for a task.
+
+        Parameters
+        ----------
+        task : RegressionTask or ClassificationTask
+            Of the kind that the metric is of. A task named "age" that says no unit, as one told
+            from a table's columns, is in years.
+        """
+        if not self.unit or not isinstance(task, RegressionTask):
+            return True
+        return self.unit == (task.unit or ("years" if task.name == "age" else ""))
 
 
 REGRESSION_METRICS: Registry[Metric] = Registry("regression metric")
@@ -147,6 +164,7 @@ def regression_metric(
     in_units: bool = False,
     interval: bool = True,
     rows: RegressionRows | None = None,
+    unit: str = "",
 ) -> Callable[[RegressionFunction], RegressionFunction]:
     """Register a metric of numbers; the parameters are those of `Metric`.
 
@@ -157,7 +175,7 @@ def regression_metric(
     """
 
     def register(function: RegressionFunction) -> RegressionFunction:
-        metric = Metric(name, label, better, in_units, interval, False, rows, function)
+        metric = Metric(name, label, better, in_units, interval, False, rows, function, unit)
         REGRESSION_METRICS.register(name, metric)
         return function
 

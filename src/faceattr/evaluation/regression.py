@@ -20,6 +20,8 @@ from faceattr.evaluation.metrics import (
 )
 
 __all__ = [
+    "adult_at_18",
+    "adult_at_21",
     "bias",
     "log_mae",
     "mae",
@@ -107,6 +109,43 @@ def bias(data: RegressionData, counts: FloatArray) -> FloatArray:
 def within_5(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Share, 0 to 1, of predictions at most 5 units off (the cumulative score CS@5 of age)."""
     return _mean((np.abs(_error(data)) <= 5.0).astype(np.float64), counts)
+
+
+def _below_18(data: RegressionData) -> npt.NDArray[np.bool_]:
+    return data.truth < 18
+
+
+@regression_metric(
+    "adult_at_18",
+    label="minors read as 18 or older",
+    better="lower",
+    rows=_below_18,
+    unit="years",
+)
+def adult_at_18(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Share, 0 to 1, of those truly below 18 who are predicted at 18 or above."""
+    return _share_at_or_above(18.0, data, counts)
+
+
+def _below_21(data: RegressionData) -> npt.NDArray[np.bool_]:
+    return data.truth < 21
+
+
+@regression_metric(
+    "adult_at_21",
+    label="under 21 read as 21 or older",
+    better="lower",
+    rows=_below_21,
+    unit="years",
+)
+def adult_at_21(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Share, 0 to 1, of those truly below 21 who are predicted at 21 or above."""
+    return _share_at_or_above(21.0, data, counts)
+
+
+def _share_at_or_above(age: float, data: RegressionData, counts: FloatArray) -> FloatArray:
+    below = data.truth < age
+    return _mean((data.prediction[below] >= age).astype(np.float64), counts[:, below])
 
 
 def _error(data: RegressionData) -> FloatArray:
