@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
-from faceattr._validation import check_integer, check_number, check_unique
+from faceattr._validation import check_integer, check_number
 from faceattr.binning import BinSpec
-from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
+from faceattr.evaluation.bootstrap import resampled_counts
+from faceattr.evaluation.cells import Cell, cells_of
 from faceattr.evaluation.evaluation import Evaluation
-from faceattr.evaluation.metrics import (
-    CLASSIFICATION_METRICS,
-    OVERALL,
-    REGRESSION_METRICS,
-    ClassificationData,
-    FloatArray,
-    Metric,
-    RegressionData,
-)
-from faceattr.evaluation.rows import TaskRows, task_rows
+from faceattr.evaluation.groups import By, Columns, check_by, column_name, group_tables
+from faceattr.evaluation.metrics import OVERALL
+from faceattr.evaluation.over_bins import figures_over_bins
+from faceattr.evaluation.rows import task_rows
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = ["BinnedEvaluator"]
-
-_AGE = "age"
 
 
 class BinnedEvaluator:
@@ -39,9 +29,11 @@ class BinnedEvaluator:
 
     Parameters
     ----------
-    by : str or sequence of str, optional
+    by : str or sequence of str or tuple of str, optional
         Columns to group by, one at a time: of the predictions or of the quality table. By default
         "age" where either has such a column. An empty sequence gives the overall figures alone.
+        Columns in a tuple are crossed: ``[("age", "gender")]`` makes groups such as "0-4 / male"
+        of a column "age / gender", at most 200.
     bins : mapping of str to edges or int, optional
         Bins of columns of numbers: edges (right-closed, the lowest included, None for an open
         end) or a number of bins with about as many rows each. Without it, ``age`` goes to the usual
@@ -56,28 +48,49 @@ class BinnedEvaluator:
     tasks : TaskSet, task or sequence of tasks, optional
         What the predictions are about. Without it tasks are told from the columns, see
         `faceattr.tables.tasks_from_predictions`.
+    min_count : int, default 10
+        A figure of a group that rests on fewer rows is NaN and takes no part in statistics over
+        groups; its ``n`` is given all the same. Figures over all rows are always given.
+
+    Notes
+    -----
+    For each column grouped by there are statistics over its groups, told apart by ``stat``: "mean"
+    is the plain mean, in which every group counts the same however few its rows (of the MAE by age
+    it is the class-wise MAE); "difference" the largest value less the smallest; "ratio" the
+    smallest over the largest; "worst" and "best" are values of single groups. In fairlearn's
+    ``MetricFrame`` they are ``difference(method="between_groups")``,
+    ``ratio(method="between_groups")`` and, by which way is better, ``group_min`` and ``group_max``.
+    Of the bias, the worst is the one farthest from 0, and there is no ratio. Groups of rows without
+    a value ("missing", "not scored") or beyond all edges ("outside") take no part.
+
+    The intervals come from the same resamples, in each of which the worst group is found anew. A
+    largest difference grows with chance: of groups that are all alike, one is the worst in any
+    sample, the more so the smaller they are. Such figures, and their intervals, lie too high.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from faceattr import BinnedEvaluator
     >>> predictions = pd.DataFrame({"age": [2.0, 30.0, 50.0], "age_pred": [4.0, 29.0, 56.0]})
-    >>> evaluation = BinnedEvaluator(n_boot=0).evaluate(predictions)
+    >>> evaluation = BinnedEvaluator(n_boot=0, min_count=1).evaluate(predictions)
     >>> evaluation.value("age/mae")
     3.0
     >>> evaluation.value("age/mae", by="age", label="0-4")
     2.0
+    >>> evaluation.value("age/mae", by="age", stat="worst")
+    6.0
     """
 
     def __init__(
         self,
-        by: str | Sequence[str] | None = None,
+        by: By = None,
         bins: Mapping[str, BinSpec] | None = None,
         *,
         n_boot: int = 1000,
         confidence: float = 0.95,
         seed: int = 0,
         tasks: TaskSet | Task | Iterable[Task] | None = None,
+        min_count: int = 10,
     ) -> None:
         self.by = by
         self.bins = bins
@@ -85,6 +98,7 @@ class BinnedEvaluator:
         self.confidence = confidence
         self.seed = seed
         self.tasks = tasks
+        self.min_count = min_count
 
     def evaluate(
         self, predictions: pd.DataFrame, quality: pd.DataFrame | None = None
@@ -117,26 +131,28 @@ class BinnedEvaluator:
         InvalidArgumentError, InvalidTypeError
             If an argument of the evaluator is outside its limits.
         """
-        by = self._check(predictions, quality)
+        columns = self._check(predictions, quality)
         tasks = self._tasks(predictions)
-        table, joined = join_quality(predictions, quality, by)
+        table = predictions
         if "sample_id" in table.columns:
             table = table.sort_values("sample_id", kind="stable", key=lambda ids: ids.astype(str))
         table = table.reset_index(drop=True)
-        groupings = [Grouping(OVERALL, (OVERALL,), np.zeros(len(table), dtype=np.intp))]
-        for column in by:
-            missing = NOT_SCORED if column in joined else MISSING
-            groupings.append(group_rows(table, column, self.bins or {}, tasks, missing))
+        groupings = group_tables(table, quality, columns, self.bins, tasks)
         parts = [task_rows(table, task) for task in tasks.values()]
-        cells = [cell for part in parts for cell in _cells(part, groupings)]
+        groups = [cells for part in parts for cells in cells_of(part, groupings, self.min_count)]
         for counts in resampled_counts(len(table), self.n_boot, self.seed):
-            for cell in cells:
+            for cell in chain.from_iterable(groups):
                 cell.resample(counts)
-        rows = [row for cell in cells for row in cell.figures(self.confidence)]
-        data = {part.task.name: part.data for part in parts}
-        return Evaluation(_frame(rows), tasks, by, data, float(self.confidence))
+        return Evaluation(
+            frame=_frame([row for cells in groups for row in _figures(cells, self.confidence)]),
+            tasks=tasks,
+            columns=tuple(map(column_name, columns)),
+            data={part.task.name: part.data for part in parts},
+            confidence=float(self.confidence),
+            min_count=self.min_count,
+        )
 
-    def _check(self, predictions: object, quality: pd.DataFrame | None) -> tuple[str, ...]:
+    def _check(self, predictions: object, quality: pd.DataFrame | None) -> Columns:
         if not isinstance(predictions, pd.DataFrame):
             raise InvalidTypeError(
                 "not a table",
@@ -152,23 +168,8 @@ class BinnedEvaluator:
         check_integer(self.n_boot, "n_boot", low=0, high=1_000_000)
         check_integer(self.seed, "seed", low=0)
         check_number(self.confidence, "confidence", low=0, high=1, low_open=True)
-        by = self._columns(predictions, quality)
-        check_unique(by, "by")
-        stray = [name for name in self.bins or {} if name not in by]
-        if stray or OVERALL in by:
-            raise InvalidArgumentError(
-                "bins of a column that is not grouped by" if stray else "a reserved name",
-                argument="bins" if stray else "by",
-                expected=f"columns among by={by}" if stray else None,
-                found=repr(stray[0] if stray else OVERALL),
-            )
-        return by
-
-    def _columns(self, *tables: pd.DataFrame | None) -> tuple[str, ...]:
-        if self.by is None:
-            found = any(isinstance(table, pd.DataFrame) and _AGE in table for table in tables)
-            return (_AGE,) if found else ()
-        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        check_integer(self.min_count, "min_count", low=1)
+        return check_by(self.by, self.bins, predictions, quality)
 
     def _tasks(self, predictions: pd.DataFrame) -> TaskSet:
         if self.tasks is None:
@@ -186,111 +187,12 @@ class BinnedEvaluator:
         return tasks
 
 
-@dataclass(eq=False)
-class _Cell:
-    """One task in one bin: what its figures are computed from, and the resamples so far."""
-
-    task: Task
-    grouping: Grouping
-    index: int
-    data: RegressionData | ClassificationData
-    rows: npt.NDArray[np.intp]
-    n_failed: int
-    n_unlabelled: int
-    samples: list[FloatArray] = field(default_factory=list)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        if isinstance(self.task, ClassificationTask):
-            return (*self.task.classes, OVERALL)
-        return ("",)
-
-    def metrics(self) -> list[Metric]:
-        if isinstance(self.data, RegressionData):
-            found = [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
-            return [metric for metric in found if metric.fits(self.task)]
-        found = [
-            CLASSIFICATION_METRICS.get(name, argument="metric") for name in CLASSIFICATION_METRICS
-        ]
-        known = self.data.probabilities is not None
-        return [metric for metric in found if known or not metric.needs_probabilities]
-
-    def resample(self, counts: FloatArray) -> None:
-        # One row is no sample: it would come back unchanged and feign certainty.
-        if len(self.data) > 1:
-            chosen = counts[:, self.rows]
-            wanted = [metric for metric in self.metrics() if metric.interval]
-            self.samples.append(np.hstack([self._compute(metric, chosen) for metric in wanted]))
-
-    def figures(self, confidence: float) -> Iterator[dict[str, Any]]:
-        ones = np.ones((1, len(self.data)))
-        width = len(self.classes)
-        samples = np.vstack(self.samples) if self.samples else np.empty((0, 0))
-        limits = np.array(percentile_intervals(samples, confidence))
-        done = 0
-        for metric in self.metrics():
-            values = self._compute(metric, ones)[0]
-            interval = np.full((2, width), np.nan)
-            if metric.interval and self.samples:
-                interval = limits[:, done : done + width]
-                done += width
-            rows = self._rests_on(metric)
-            for column, label in enumerate(self.classes):
-                n = int(rows[column])
-                low, high = interval[:, column] if n > 1 else (np.nan, np.nan)
-                yield self._row(metric.name, label, float(values[column]), n) | {
-                    "ci_low": float(low),
-                    "ci_high": float(high),
-                }
-        total = len(self.data) + self.n_failed + self.n_unlabelled
-        for name, count in (("n_missing_label", self.n_unlabelled), ("n_failed", self.n_failed)):
-            yield self._row(name, self.classes[-1], float(count), total)
-
-    def _compute(self, metric: Metric, counts: FloatArray) -> FloatArray:
-        if not len(self.data):
-            empty = 0.0 if metric.name == "support" else np.nan
-            return np.full((len(counts), len(self.classes)), empty)
-        values = metric.function(self.data, counts)  # type: ignore[arg-type]
-        return values.reshape(len(counts), len(self.classes))
-
-    def _rests_on(self, metric: Metric) -> npt.NDArray[np.int64]:
-        width = len(self.classes)
-        if metric.rows is None:
-            return np.full(width, len(self.data), dtype=np.int64)
-        rows = metric.rows(self.data)  # type: ignore[arg-type]
-        counted: npt.NDArray[np.int64] = rows.reshape(len(self.data), width).sum(axis=0)
-        return counted
-
-    def _row(self, metric: str, label: str, value: float, n: int) -> dict[str, Any]:
-        return {
-            "task": self.task.name,
-            "metric": metric,
-            "class": label,
-            "by": self.grouping.column,
-            "bin": self.grouping.names[self.index],
-            "bin_index": self.index,
-            "stat": "value",
-            "value": value,
-            "n": n,
-            "ci_low": np.nan,
-            "ci_high": np.nan,
-        }
-
-
-def _cells(part: TaskRows, groupings: Sequence[Grouping]) -> Iterator[_Cell]:
-    for grouping in groupings:
-        for index in range(len(grouping.names)):
-            inside = grouping.codes == index
-            chosen = np.flatnonzero(inside[part.used])
-            yield _Cell(
-                part.task,
-                grouping,
-                index,
-                part.data.take(chosen),
-                part.used[chosen],
-                int((part.failed & inside).sum()),
-                int((part.unlabelled & inside).sum()),
-            )
+def _figures(cells: Sequence[Cell], confidence: float) -> Iterator[dict[str, Any]]:
+    estimates = [cell.estimates() for cell in cells]
+    for cell, own in zip(cells, estimates, strict=True):
+        yield from cell.figures(own, confidence)
+    if cells[0].grouping.column != OVERALL:
+        yield from figures_over_bins(cells, estimates, confidence)
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

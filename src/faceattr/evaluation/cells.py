@@ -1,0 +1,197 @@
+"""A task in a bin: its figures, and the same figures of every resample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from faceattr._grouping import Grouping
+from faceattr.evaluation.bootstrap import percentile_intervals
+from faceattr.evaluation.metrics import (
+    CLASSIFICATION_METRICS,
+    OVERALL,
+    REGRESSION_METRICS,
+    ClassificationData,
+    FloatArray,
+    Metric,
+    RegressionData,
+)
+from faceattr.evaluation.rows import TaskRows
+from faceattr.tasks import ClassificationTask, Task
+
+__all__ = ["SUPPORT", "VALUE", "Cell", "Estimate", "cells_of", "compute", "metrics_of"]
+
+SUPPORT = "support"
+"""The metric that counts rows."""
+
+VALUE = "value"
+"""The statistic of a bin's own figures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A metric of a cell.
+
+    Attributes
+    ----------
+    metric : Metric
+    values : numpy.ndarray of float64, shape (w,)
+        A column a class and one for all of them; for numbers one. NaN where too few rows.
+    n : numpy.ndarray of int64, shape (w,)
+        The rows that each rests on.
+    samples : numpy.ndarray of float64, shape (B, w), or None
+        The same figures of each resample.
+    """
+
+    metric: Metric
+    values: FloatArray
+    n: npt.NDArray[np.int64]
+    samples: FloatArray | None
+
+
+@dataclass(eq=False)
+class Cell:
+    """One task in one bin: what its figures are computed from, and the resamples so far."""
+
+    task: Task
+    grouping: Grouping
+    index: int
+    data: RegressionData | ClassificationData
+    rows: npt.NDArray[np.intp]
+    n_failed: int
+    n_unlabelled: int
+    min_count: int
+    samples: list[FloatArray] = field(default_factory=list)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the figures."""
+        if isinstance(self.task, ClassificationTask):
+            return (*self.task.classes, OVERALL)
+        return ("",)
+
+    @property
+    def stray(self) -> bool:
+        """Whether the bin is one of rows without a value, or beyond all edges."""
+        return self.index >= len(self.grouping.names) - self.grouping.stray
+
+    def resample(self, counts: FloatArray) -> None:
+        """Compute the figures of more resamples."""
+        # One row is no sample: it would come back unchanged and feign certainty.
+        if len(self.data) > 1:
+            chosen = counts[:, self.rows]
+            wanted = [metric for metric in metrics_of(self.task, self.data) if metric.interval]
+            self.samples.append(np.hstack([compute(metric, self.data, chosen) for metric in wanted]))
+
+    def estimates(self) -> list[Estimate]:
+        """Return all metrics, with their resamples."""
+        ones, width = np.ones((1, len(self.data))), len(self.classes)
+        samples = np.vstack(self.samples) if self.samples else None
+        found, done = [], 0
+        for metric in metrics_of(self.task, self.data):
+            values, n = compute(metric, self.data, ones)[0], self._rests_on(metric)
+            if metric.name != SUPPORT:
+                values = np.where(n >= self.min_count, values, np.nan)
+            own = None
+            if metric.interval and samples is not None:
+                own = samples[:, done : done + width]
+                done += width
+            found.append(Estimate(metric, values, n, own))
+        return found
+
+    def figures(self, estimates: Sequence[Estimate], confidence: float) -> Iterator[dict[str, Any]]:
+        """Yield a row of the frame a figure."""
+        drawn = [estimate.samples for estimate in estimates if estimate.samples is not None]
+        limits = np.array(percentile_intervals(np.hstack(drawn), confidence)) if drawn else None
+        done, width = 0, len(self.classes)
+        for estimate in estimates:
+            interval = np.full((2, width), np.nan)
+            if limits is not None and estimate.samples is not None:
+                interval = limits[:, done : done + width]
+                done += width
+            known = (estimate.n > 1) & ~np.isnan(estimate.values)
+            interval = np.where(known, interval, np.nan)
+            for column, label in enumerate(self.classes):
+                value, n = float(estimate.values[column]), int(estimate.n[column])
+                yield self.row(estimate.metric.name, label, value, n) | {
+                    "ci_low": float(interval[0, column]),
+                    "ci_high": float(interval[1, column]),
+                }
+        total = len(self.data) + self.n_failed + self.n_unlabelled
+        for name, count in (("n_missing_label", self.n_unlabelled), ("n_failed", self.n_failed)):
+            yield self.row(name, self.classes[-1], float(count), total)
+
+    def row(self, metric: str, label: str, value: float, n: int) -> dict[str, Any]:
+        """Return a row of the frame without an interval."""
+        return {
+            "task": self.task.name,
+            "metric": metric,
+            "class": label,
+            "by": self.grouping.column,
+            "bin": self.grouping.names[self.index],
+            "bin_index": self.index,
+            "stat": VALUE,
+            "value": value,
+            "n": n,
+            "ci_low": np.nan,
+            "ci_high": np.nan,
+        }
+
+    def _rests_on(self, metric: Metric) -> npt.NDArray[np.int64]:
+        width = len(self.classes)
+        if metric.rows is None:
+            return np.full(width, len(self.data), dtype=np.int64)
+        rows = metric.rows(self.data)  # type: ignore[arg-type]
+        counted: npt.NDArray[np.int64] = rows.reshape(len(self.data), width).sum(axis=0)
+        return counted
+
+
+def cells_of(
+    part: TaskRows, groupings: Sequence[Grouping], min_count: int
+) -> Iterator[list[Cell]]:
+    """Yield the cells of a task, a list a grouping; all rows together are never too few."""
+    for grouping in groupings:
+        least = 0 if grouping.column == OVERALL else min_count
+        yield [_cell(part, grouping, index, least) for index in range(len(grouping.names))]
+
+
+def _cell(part: TaskRows, grouping: Grouping, index: int, min_count: int) -> Cell:
+    inside = grouping.codes == index
+    chosen = np.flatnonzero(inside[part.used])
+    return Cell(
+        part.task,
+        grouping,
+        index,
+        part.data.take(chosen),
+        part.used[chosen],
+        int((part.failed & inside).sum()),
+        int((part.unlabelled & inside).sum()),
+        min_count,
+    )
+
+
+def metrics_of(task: Task, data: RegressionData | ClassificationData) -> list[Metric]:
+    """Return the metrics that make sense for a task and what is known of it."""
+    if isinstance(data, RegressionData):
+        found = [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
+        return [metric for metric in found if metric.fits(task)]
+    found = [
+        CLASSIFICATION_METRICS.get(name, argument="metric") for name in CLASSIFICATION_METRICS
+    ]
+    known = data.probabilities is not None
+    return [metric for metric in found if known or not metric.needs_probabilities]
+
+
+def compute(
+    metric: Metric, data: RegressionData | ClassificationData, counts: FloatArray
+) -> FloatArray:
+    """Return a metric of each sample, shape (B, w): a column a class and one for all of them."""
+    width = data.n_classes + 1 if isinstance(data, ClassificationData) else 1
+    if not len(data):
+        return np.full((len(counts), width), 0.0 if metric.name == SUPPORT else np.nan)
+    values = metric.function(data, counts)  # type: ignore[arg-type]
+    return values.reshape(len(counts), width)

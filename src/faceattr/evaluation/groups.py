@@ -1,0 +1,130 @@
+"""The groups that figures are given for: bins of one column, or cells of several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
+from faceattr._validation import check_unique
+from faceattr.binning import BinSpec
+from faceattr.evaluation.metrics import OVERALL
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.tasks import TaskSet
+
+__all__ = ["By", "Columns", "check_by", "column_name", "group_tables"]
+
+By: TypeAlias = str | Sequence[str | Sequence[str]] | None
+"""Columns to group by, as users give them."""
+
+Columns: TypeAlias = tuple[tuple[str, ...], ...]
+"""What is grouped by: each a column, or several that are crossed."""
+
+_AGE = "age"
+_MAX_CELLS = 200
+
+
+def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame | None) -> Columns:
+    """Return the columns to group by; by default age, where a table has it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is named twice or has a reserved name, or there are bins of another column.
+    """
+    if by is None:
+        found = any(isinstance(table, pd.DataFrame) and _AGE in table for table in tables)
+        columns: Columns = ((_AGE,),) if found else ()
+    elif isinstance(by, str):
+        columns = ((by,),)
+    else:
+        columns = tuple((name,) if isinstance(name, str) else tuple(name) for name in by)
+    names = [column_name(column) for column in columns]
+    check_unique(names, "by")
+    for column in columns:
+        check_unique(column, "by")
+    flat = _flat(columns)
+    stray = [name for name in bins or {} if name not in flat]
+    if stray or OVERALL in names or "" in names:
+        raise InvalidArgumentError(
+            "bins of a column that is not grouped by" if stray else "not a name to group by",
+            argument="bins" if stray else "by",
+            expected=f"columns among by={names}" if stray else None,
+            found=repr(stray[0] if stray else next(n for n in names if n in {OVERALL, ""})),
+        )
+    return columns
+
+
+def column_name(column: Sequence[str]) -> str:
+    """Return what a column, or several crossed ones, are called in tables."""
+    return " / ".join(column)
+
+
+def group_tables(
+    table: pd.DataFrame,
+    quality: pd.DataFrame | None,
+    columns: Columns,
+    bins: Mapping[str, BinSpec] | None,
+    tasks: TaskSet,
+) -> list[Grouping]:
+    """Group all rows, then by each of the columns.
+
+    Raises
+    ------
+    TableError
+        If a column is in neither table, or the tables share no id.
+    InvalidArgumentError, InvalidTypeError
+        If a column cannot be grouped by, or there are more than 200 groups.
+    """
+    flat = _flat(columns)
+    joined, came = join_quality(table, quality, flat)
+    groupings = {
+        name: group_rows(joined, name, bins or {}, tasks, NOT_SCORED if name in came else MISSING)
+        for name in flat
+    }
+    whole = Grouping(OVERALL, (OVERALL,), np.zeros(len(table), dtype=np.intp))
+    return [whole, *(_cross([groupings[name] for name in column]) for column in columns)]
+
+
+def _flat(columns: Columns) -> list[str]:
+    return list(dict.fromkeys(name for column in columns for name in column))
+
+
+def _cross(groupings: Sequence[Grouping]) -> Grouping:
+    """Make a cell of each combination; of those with a missing value only what occurs, at the end."""
+    if len(groupings) == 1:
+        return groupings[0]
+    regular = [len(grouping.names) - grouping.stray for grouping in groupings]
+    _check_size(groupings, regular)
+    codes = np.array([grouping.codes for grouping in groupings])
+    inside = (codes < np.array(regular)[:, None]).all(axis=0)
+    sizes = [len(grouping.names) for grouping in groupings]
+    places = np.ravel_multi_index(tuple(codes), sizes)
+    cells = np.ravel_multi_index(np.indices(regular).reshape(len(regular), -1), sizes)  # type: ignore[call-overload]
+    stray = np.unique(places[~inside])
+    order = np.concatenate([cells, stray])
+    position = np.zeros(prod(sizes), dtype=np.intp)
+    position[order] = np.arange(len(order))
+    names = [
+        column_name([g.names[code] for g, code in zip(groupings, each, strict=True)])
+        for each in zip(*np.unravel_index(order, sizes), strict=True)
+    ]
+    check_unique(names, "by")
+    column = column_name([grouping.column for grouping in groupings])
+    return Grouping(column, tuple(names), position[places], len(stray))
+
+
+def _check_size(groupings: Sequence[Grouping], sizes: Sequence[int]) -> None:
+    if prod(sizes) > _MAX_CELLS:
+        each = [f"{g.column} ({size})" for g, size in zip(groupings, sizes, strict=True)]
+        raise InvalidArgumentError(
+            "too many groups",
+            argument="by",
+            expected=f"at most {_MAX_CELLS} of {column_name([g.column for g in groupings])}",
+            found=f"{' x '.join(each)} = {prod(sizes):,}",
+            hint=f"fewer bins: bins={{{groupings[0].column!r}: 3, ...}}",
+        )
