@@ -147,7 +147,9 @@ class BinnedEvaluator:
             frame=_frame([row for cells in groups for row in _figures(cells, self.confidence)]),
             tasks=tasks,
             columns=tuple(map(column_name, columns)),
-            data={part.task.name: part.data for part in parts},
+            table=table,
+            parts={part.task.name: part for part in parts},
+            groupings={each.column: each for each in groupings if each.column != OVERALL},
             confidence=float(self.confidence),
             min_count=self.min_count,
         )
