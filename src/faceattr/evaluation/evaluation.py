@@ -16,6 +16,7 @@ from faceattr.evaluation.metrics import (
     OVERALL,
     ClassificationData,
     FloatArray,
+    Metric,
     RegressionData,
     ratio,
 )
@@ -61,6 +62,8 @@ class Evaluation:
         Of the intervals.
     min_count : int
         Rows that a figure of a bin needs.
+    metrics : mapping of str to mapping of str to Metric
+        Of each task those that were computed, by name.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -71,6 +74,7 @@ class Evaluation:
     groupings: Mapping[str, Grouping] = field(repr=False)
     confidence: float
     min_count: int
+    metrics: Mapping[str, Mapping[str, Metric]] = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return all figures as one long table.

@@ -126,6 +126,8 @@ class Metric:
         NaN where undefined.
     unit : str, default ""
         The unit of the tasks that it makes sense for, as "years"; "" for all tasks.
+    own : bool, default False
+        Whether it is a plain function of the user's, which cannot be looked up by its name.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Metric:
     rows: RegressionRows | ClassificationRows | None
     function: RegressionFunction | ClassificationFunction
     unit: str = ""
+    own: bool = False
 
     def fits(self, task: Task) -> bool:
         """Tell whether the metric makes sense for a task.
