@@ -8,19 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from faceattr._validation import check_integer, check_number
 from faceattr.binning import BinSpec
 from faceattr.evaluation.bootstrap import resampled_counts
 from faceattr.evaluation.cells import Cell, cells_of
-from faceattr.evaluation.chosen import MetricChoice, choose_metrics
+from faceattr.evaluation.chosen import MetricChoice
 from faceattr.evaluation.evaluation import Evaluation
-from faceattr.evaluation.groups import By, Columns, check_by, column_name, group_tables
+from faceattr.evaluation.groups import By
 from faceattr.evaluation.metrics import OVERALL
 from faceattr.evaluation.over_bins import figures_over_bins
-from faceattr.evaluation.rows import task_rows
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
-from faceattr.tables import tasks_from_predictions
-from faceattr.tasks import ClassificationTask, Task, TaskSet
+from faceattr.evaluation.prepared import prepare
+from faceattr.tasks import Task, TaskSet
 
 __all__ = ["BinnedEvaluator"]
 
@@ -140,68 +137,28 @@ class BinnedEvaluator:
         InvalidArgumentError, InvalidTypeError
             If an argument of the evaluator is outside its limits.
         """
-        columns = self._check(predictions, quality)
-        tasks = self._tasks(predictions)
-        table = predictions
-        if "sample_id" in table.columns:
-            table = table.sort_values("sample_id", kind="stable", key=lambda ids: ids.astype(str))
-        table = table.reset_index(drop=True)
-        groupings = group_tables(table, quality, columns, self.bins, tasks)
-        parts = [task_rows(table, task) for task in tasks.values()]
-        metrics = choose_metrics(self.metrics, tasks)
+        ready = prepare(self, predictions, quality)
         groups = [
             cells
-            for part in parts
-            for cells in cells_of(part, groupings, metrics[part.task.name], self.min_count)
+            for name, part in ready.parts.items()
+            for cells in cells_of(part, ready.groupings, ready.metrics[name], self.min_count)
         ]
-        for counts in resampled_counts(len(table), self.n_boot, self.seed):
+        for counts in resampled_counts(len(ready.table), self.n_boot, self.seed):
             for cell in chain.from_iterable(groups):
                 cell.resample(counts)
         return Evaluation(
             frame=_frame([row for cells in groups for row in _figures(cells, self.confidence)]),
-            tasks=tasks,
-            columns=tuple(map(column_name, columns)),
-            table=table,
-            parts={part.task.name: part for part in parts},
-            groupings={each.column: each for each in groupings if each.column != OVERALL},
+            tasks=ready.tasks,
+            columns=ready.columns,
+            table=ready.table,
+            parts=ready.parts,
+            groupings={each.column: each for each in ready.groupings if each.column != OVERALL},
             confidence=float(self.confidence),
             min_count=self.min_count,
-            metrics={name: {each.name: each for each in own} for name, own in metrics.items()},
+            metrics={
+                name: {each.name: each for each in own} for name, own in ready.metrics.items()
+            },
         )
-
-    def _check(self, predictions: object, quality: pd.DataFrame | None) -> Columns:
-        if not isinstance(predictions, pd.DataFrame):
-            raise InvalidTypeError(
-                "not a table",
-                argument="predictions",
-                expected="a pandas DataFrame",
-                found=type(predictions).__name__,
-            )
-        repeated = predictions.columns[predictions.columns.duplicated()]
-        if len(repeated):
-            raise TableError(
-                "columns have the same name", argument="predictions", found=repr(list(repeated))
-            )
-        check_integer(self.n_boot, "n_boot", low=0, high=1_000_000)
-        check_integer(self.seed, "seed", low=0)
-        check_number(self.confidence, "confidence", low=0, high=1, low_open=True)
-        check_integer(self.min_count, "min_count", low=1)
-        return check_by(self.by, self.bins, predictions, quality)
-
-    def _tasks(self, predictions: pd.DataFrame) -> TaskSet:
-        if self.tasks is None:
-            tasks = tasks_from_predictions(predictions)
-        else:
-            tasks = self.tasks if isinstance(self.tasks, TaskSet) else TaskSet(self.tasks)
-        for task in tasks.values():
-            if isinstance(task, ClassificationTask) and OVERALL in task.classes:
-                raise InvalidArgumentError(
-                    "a class has the name of the figures over all classes",
-                    argument=f"classes of task {task.name!r}",
-                    found=repr(OVERALL),
-                    hint="rename the class",
-                )
-        return tasks
 
 
 def _figures(cells: Sequence[Cell], confidence: float) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,126 @@
+"""From the arguments of an evaluation to what is computed: checked, sorted, grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+from faceattr._grouping import Grouping
+from faceattr._validation import check_integer, check_number
+from faceattr.binning import BinSpec
+from faceattr.evaluation.chosen import MetricChoice, choose_metrics
+from faceattr.evaluation.groups import By, check_by, column_name, group_tables
+from faceattr.evaluation.metrics import OVERALL, Metric
+from faceattr.evaluation.rows import TaskRows, task_rows
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.tables import tasks_from_predictions
+from faceattr.tasks import ClassificationTask, Task, TaskSet
+
+__all__ = ["Prepared", "Settings", "check_predictions", "in_order", "prepare", "read_tasks"]
+
+
+class Settings(Protocol):
+    """The arguments of a `BinnedEvaluator`."""
+
+    by: By
+    bins: Mapping[str, BinSpec] | None
+    n_boot: int
+    confidence: float
+    seed: int
+    tasks: TaskSet | Task | Iterable[Task] | None
+    min_count: int
+    metrics: MetricChoice
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What an evaluation rests on.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame of n rows
+        The predictions in the order of their ids.
+    tasks : TaskSet
+    columns : tuple of str
+        What is grouped by.
+    groupings : list of Grouping
+        Of all rows, then of each of the columns.
+    parts : dict of str to TaskRows
+        By task.
+    metrics : dict of str to list of Metric
+        By task; some may need more than a table holds.
+    """
+
+    table: pd.DataFrame
+    tasks: TaskSet
+    columns: tuple[str, ...]
+    groupings: list[Grouping]
+    parts: dict[str, TaskRows]
+    metrics: dict[str, list[Metric]]
+
+
+def prepare(
+    settings: Settings, predictions: pd.DataFrame, quality: pd.DataFrame | None
+) -> Prepared:
+    """Check everything and read the table; the errors are those of `BinnedEvaluator.evaluate`."""
+    check_predictions(predictions, "predictions")
+    check_integer(settings.n_boot, "n_boot", low=0, high=1_000_000)
+    check_integer(settings.seed, "seed", low=0)
+    check_number(settings.confidence, "confidence", low=0, high=1, low_open=True)
+    check_integer(settings.min_count, "min_count", low=1)
+    columns = check_by(settings.by, settings.bins, predictions, quality)
+    tasks = read_tasks(settings, predictions)
+    metrics = choose_metrics(settings.metrics, tasks)
+    table = in_order(predictions)
+    return Prepared(
+        table,
+        tasks,
+        tuple(map(column_name, columns)),
+        group_tables(table, quality, columns, settings.bins, tasks),
+        {name: task_rows(table, task) for name, task in tasks.items()},
+        metrics,
+    )
+
+
+def check_predictions(predictions: object, argument: str) -> None:
+    """Refuse what is no table, or has two columns of one name."""
+    if not isinstance(predictions, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument=argument,
+            expected="a pandas DataFrame",
+            found=type(predictions).__name__,
+        )
+    repeated = predictions.columns[predictions.columns.duplicated()]
+    if len(repeated):
+        raise TableError(
+            "columns have the same name", argument=argument, found=repr(list(repeated))
+        )
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order of their ids, where they have any."""
+    if "sample_id" in table.columns:
+        table = table.sort_values("sample_id", kind="stable", key=lambda ids: ids.astype(str))
+    return table.reset_index(drop=True)
+
+
+def read_tasks(settings: Settings, predictions: pd.DataFrame) -> TaskSet:
+    """Return the tasks of a table: those that are given, or else told from its columns."""
+    if settings.tasks is None:
+        tasks = tasks_from_predictions(predictions)
+    else:
+        given = settings.tasks
+        tasks = given if isinstance(given, TaskSet) else TaskSet(given)
+    for task in tasks.values():
+        if isinstance(task, ClassificationTask) and OVERALL in task.classes:
+            raise InvalidArgumentError(
+                "a class has the name of the figures over all classes",
+                argument=f"classes of task {task.name!r}",
+                found=repr(OVERALL),
+                hint="rename the class",
+            )
+    return tasks
