@@ -31,6 +31,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "__version__",
+    "compare",
     "cross_validate",
 ]
 
@@ -45,6 +46,7 @@ _HOMES = {
     "TaskSet": "faceattr.tasks",
     "TrainConfig": "faceattr.training",
     "Trainer": "faceattr.training",
+    "compare": "faceattr.evaluation",
     "cross_validate": "faceattr.training",
 }
 

@@ -2,6 +2,7 @@
 
 import faceattr.evaluation.classification
 import faceattr.evaluation.regression  # noqa: F401 - both register the library's metrics
+from faceattr.evaluation.comparison import Comparison, compare
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.evaluator import BinnedEvaluator
 from faceattr.evaluation.metrics import (
@@ -22,11 +23,13 @@ __all__ = [
     "REGRESSION_METRICS",
     "BinnedEvaluator",
     "ClassificationData",
+    "Comparison",
     "Evaluation",
     "Metric",
     "RegressionData",
     "RiskCoverage",
     "classification_metric",
+    "compare",
     "higher_is_better",
     "regression_metric",
     "risk_coverage",

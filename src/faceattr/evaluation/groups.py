@@ -16,7 +16,7 @@ from faceattr.evaluation.metrics import OVERALL
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import TaskSet
 
-__all__ = ["By", "Columns", "check_by", "column_name", "group_tables"]
+__all__ = ["By", "Columns", "check_by", "column_name", "flat_columns", "group_tables"]
 
 By: TypeAlias = str | Sequence[str | Sequence[str]] | None
 """Columns to group by, as users give them."""
@@ -47,7 +47,7 @@ def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame |
     check_unique(names, "by")
     for column in columns:
         check_unique(column, "by")
-    flat = _flat(columns)
+    flat = flat_columns(columns)
     stray = [name for name in bins or {} if name not in flat]
     if stray or OVERALL in names or "" in names:
         raise InvalidArgumentError(
@@ -80,7 +80,7 @@ def group_tables(
     InvalidArgumentError, InvalidTypeError
         If a column cannot be grouped by, or there are more than 200 groups.
     """
-    flat = _flat(columns)
+    flat = flat_columns(columns)
     joined, came = join_quality(table, quality, flat)
     groupings = {
         name: group_rows(joined, name, bins or {}, tasks, NOT_SCORED if name in came else MISSING)
@@ -90,7 +90,8 @@ def group_tables(
     return [whole, *(_cross([groupings[name] for name in column]) for column in columns)]
 
 
-def _flat(columns: Columns) -> list[str]:
+def flat_columns(columns: Columns) -> list[str]:
+    """Return every column that is grouped by, once."""
     return list(dict.fromkeys(name for column in columns for name in column))
 
 

@@ -12,7 +12,7 @@ from faceattr._grouping import Grouping
 from faceattr._validation import check_integer, check_number
 from faceattr.binning import BinSpec
 from faceattr.evaluation.chosen import MetricChoice, choose_metrics
-from faceattr.evaluation.groups import By, check_by, column_name, group_tables
+from faceattr.evaluation.groups import By, check_by, column_name, flat_columns, group_tables
 from faceattr.evaluation.metrics import OVERALL, Metric
 from faceattr.evaluation.rows import TaskRows, task_rows
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
@@ -44,8 +44,10 @@ class Prepared:
     table : pandas.DataFrame of n rows
         The predictions in the order of their ids.
     tasks : TaskSet
+    by : tuple of str
+        The columns that are grouped by, each once.
     columns : tuple of str
-        What is grouped by.
+        What the groupings are called; of crossed columns ``"age / gender"``.
     groupings : list of Grouping
         Of all rows, then of each of the columns.
     parts : dict of str to TaskRows
@@ -56,6 +58,7 @@ class Prepared:
 
     table: pd.DataFrame
     tasks: TaskSet
+    by: tuple[str, ...]
     columns: tuple[str, ...]
     groupings: list[Grouping]
     parts: dict[str, TaskRows]
@@ -78,6 +81,7 @@ def prepare(
     return Prepared(
         table,
         tasks,
+        tuple(flat_columns(columns)),
         tuple(map(column_name, columns)),
         group_tables(table, quality, columns, settings.bins, tasks),
         {name: task_rows(table, task) for name, task in tasks.items()},

@@ -1,5 +1,6 @@
 """Figures from tables and arrays, all in one style."""
 
+from faceattr.report.differences import plot_differences
 from faceattr.report.figures import (
     gallery,
     plot_history,
@@ -22,6 +23,7 @@ __all__ = [
     "gallery",
     "new_figure",
     "plot_confusion",
+    "plot_differences",
     "plot_group_counts",
     "plot_history",
     "plot_image",

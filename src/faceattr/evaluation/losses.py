@@ -1,0 +1,30 @@
+"""How wrong each row is: the figure by which images are ranked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faceattr.evaluation.metrics import ClassificationData, FloatArray, RegressionData
+
+__all__ = ["row_losses"]
+
+
+def row_losses(data: RegressionData | ClassificationData) -> FloatArray:
+    """Return the loss of each row.
+
+    Parameters
+    ----------
+    data : RegressionData or ClassificationData
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        For numbers the absolute error, in the task's unit; for classes 1 less the probability of
+        the true class, or without probabilities 1 where wrong and 0 where right.
+    """
+    if isinstance(data, RegressionData):
+        return np.asarray(np.abs(data.prediction - data.truth), dtype=np.float64)
+    if data.probabilities is None:
+        return (data.truth != data.prediction).astype(np.float64)
+    right: FloatArray = data.probabilities[np.arange(len(data)), data.truth]
+    return 1.0 - right
