@@ -10,7 +10,7 @@ from faceattr.report.style import COLOURS, MUTED, need_columns, styled, tidy
 
 __all__ = ["plot_differences"]
 
-_COLUMNS = ["bin", "n", "difference", "ci_low", "ci_high"]
+_COLUMNS = ["bin", "n", "difference", "ci_low", "ci_high", "p_holm"]
 
 
 @styled
@@ -28,12 +28,13 @@ def plot_differences(
     ----------
     ax : matplotlib.axes.Axes
     rows : pandas.DataFrame
-        A row a bin, in order: ``bin``, ``n``, ``difference`` (b - a), ``ci_low``, ``ci_high``. The
-        title's n is that of the first one, which stands for all rows.
+        A row a bin, in order: ``bin``, ``n``, ``difference`` (b - a), ``ci_low``, ``ci_high``,
+        ``p_holm``. The title's n is that of the first one, which stands for all rows.
     label : str
         The metric's name with its unit.
     better : {"higher", "lower"}, optional
-        Which way is better: intervals that omit 0 are coloured by the model that they speak for.
+        Which way is better: where the corrected p is below 1 - confidence, the colour tells for
+        which model it speaks.
     confidence : float, default 0.95
         Of the intervals.
 
@@ -48,10 +49,10 @@ def plot_differences(
         If a column is missing.
     """
     need_columns(rows, _COLUMNS, "rows")
-    values = rows[["difference", "ci_low", "ci_high"]].to_numpy(dtype=np.float64)
+    values = rows[["difference", "ci_low", "ci_high", "p_holm"]].to_numpy(dtype=np.float64)
     ax.axvline(0, color=MUTED, linewidth=1, linestyle="--")
-    for place, (value, low, high) in enumerate(values):
-        colour = _colour(low, high, better)
+    for place, (value, low, high, p) in enumerate(values):
+        colour = _colour(value, better) if p < 1.0 - confidence else MUTED
         if np.isfinite(value):
             ax.plot([value], [place], "o", color=colour, markersize=5)
             ax.plot([low, high], [place, place], color=colour, linewidth=1.6)
@@ -63,12 +64,12 @@ def plot_differences(
     total = int(rows["n"].iloc[0]) if len(rows) else 0
     ax.set_title(f"{label}: b - a (n = {total:,})")
     way = {"higher": "right of 0: b better", "lower": "left of 0: b better"}.get(better or "", "")
-    interval = f"{confidence:.0%} interval" if np.isfinite(values[:, 1:]).any() else ""
+    interval = f"{confidence:.0%} interval" if np.isfinite(values[:, 1:3]).any() else ""
     ax.set_xlabel(", ".join(part for part in ("difference", interval, way) if part))
     return tidy(ax, grid="x")
 
 
-def _colour(low: float, high: float, better: str | None) -> str:
-    if better is None or not (low > 0 or high < 0):
+def _colour(difference: float, better: str | None) -> str:
+    if better is None:
         return MUTED
-    return COLOURS[2] if (low > 0) == (better == "higher") else COLOURS[1]
+    return COLOURS[2] if (difference > 0) == (better == "higher") else COLOURS[1]

@@ -51,15 +51,11 @@ def better_side(metric: Metric, difference: float, p: float, confidence: float) 
 def _headline(comparison: Comparison, task: Task) -> str:
     unit = f" ({task.unit})" if isinstance(task, RegressionTask) and task.unit else ""
     row = comparison.left_out.loc[task.name]
-    tables = (
-        ""
-        if comparison.sizes == (1, 1)
-        else " Means over {} and {} tables.".format(*comparison.sizes)
-    )
+    tables = " Means over {} and {} tables.".format(*comparison.sizes)
     return (
         f"{task.name}{unit}: {row['n']:,} images compared. Left out: without a label "
         f"{row['n_missing_label']:,},\nwithout a prediction {row['n_failed_a']:,} (a) and "
-        f"{row['n_failed_b']:,} (b).{tables}"
+        f"{row['n_failed_b']:,} (b).{'' if comparison.sizes == (1, 1) else tables}"
     )
 
 
@@ -86,85 +82,21 @@ def _columns(
     comparison: Comparison, task: Task, rows: pd.DataFrame, *, corrected: bool
 ) -> dict[str, list[str]]:
     known = comparison.metrics[task.name]
-    text: dict[str, list[str]] = {"a": [], "b": [], "b - a": [], "%": [], "p": [], "better": []}
-    if corrected:
-        text["p (Holm)"] = []
+    names = ["a", "b", "b - a", "%", "p", *(["p (Holm)"] if corrected else []), "better"]
+    text: dict[str, list[str]] = {name: [] for name in names}
     numbers = rows[["value_a", "value_b", "ci_low", "ci_high", "p", "p_holm"]].to_numpy(np.float64)
-    names = zip(rows["metric"], rows["bin"], numbers, strict=True)
-    for metric, label, (a, b, low, high, p, p_holm) in names:
+    lines = zip(rows["metric"], rows["bin"], numbers, strict=True)
+    for metric, label, (a, b, low, high, p, p_holm) in lines:
         digits = _digits(comparison, task, known[metric])
+        limits = f" [{low:+,.{digits}f}, {high:+,.{digits}f}]" if np.isfinite(low) else ""
         text["a"].append(_number(a, digits))
         text["b"].append(_number(b, digits))
-        limits = f" [{low:+,.{digits}f}, {high:+,.{digits}f}]" if np.isfinite(low) else ""
         text["b - a"].append(_number(b - a, digits, "+") + limits)
         text["%"].append(_number(100 * (b - a) / abs(a), 1, "+") if a else "-")
         text["p"].append(_p(p))
         if corrected:
             text["p (Holm)"].append("" if label.startswith(OVER) else _p(p_holm))
         text["better"].append(better_side(known[metric], b - a, p_holm, comparison.confidence))
-    text["better"] = text.pop("better")
-    return text
-
-
-def _notes(comparison: Comparison) -> str:
-    lines = []
-    if comparison.frame["ci_low"].notna().any():
-        level = 1.0 - comparison.confidence
-        lines.append(
-            f"In brackets: {comparison.confidence:.0%} paired bootstrap intervals of the difference, "
-            "each for itself. p (Holm) is\ncorrected for the number of bins; nothing is for the "
-            f'number of metrics. "better": p is below {level:.2g}.'
-        )
-    if comparison.sizes == (1, 1)
-        else " Means over {} and {} tables.".format(*comparison.sizes)
-    )
-    return (
-        f"{task.name}{unit}: {row['n']:,} images compared. Left out: without a label "
-        f"{row['n_missing_label']:,},\nwithout a prediction {row['n_failed_a']:,} (a) and "
-        f"{row['n_failed_b']:,} (b).{tables}"
-    )
-
-
-def _overall(comparison: Comparison, task: Task) -> str:
-    rows = comparison.frame
-    rows = rows[(rows["task"] == task.name) & (rows["by"] == OVERALL)]
-    known = comparison.metrics[task.name]
-    labels = [known[name].label for name in rows["metric"]]
-    width = max(map(len, labels), default=0)
-    columns = {"": [f"{label:<{width}}" for label in labels]}
-    return _text(columns | _columns(comparison, task, rows, corrected=False))
-
-
-def _by_bins(comparison: Comparison, task: Task, column: str) -> str:
-    rows = comparison.frame
-    metric = main_metric(comparison, task)
-    rows = rows[(rows["task"] == task.name) & (rows["by"] == column) & (rows["metric"] == metric)]
-    names = [name.removeprefix(OVER) for name in rows["bin"]]
-    columns = {column: names, "n": [f"{n:,}" for n in rows["n"]]}
-    return _text(columns | _columns(comparison, task, rows, corrected=True))
-
-
-def _columns(
-    comparison: Comparison, task: Task, rows: pd.DataFrame, *, corrected: bool
-) -> dict[str, list[str]]:
-    known = comparison.metrics[task.name]
-    text: dict[str, list[str]] = {"a": [], "b": [], "b - a": [], "%": [], "p": [], "better": []}
-    if corrected:
-        text["p (Holm)"] = []
-    numbers = rows[["value_a", "value_b", "ci_low", "ci_high", "p", "p_holm"]].to_numpy(np.float64)
-    names = zip(rows["metric"], rows["bin"], numbers, strict=True)
-    for metric, label, (a, b, low, high, p, p_holm) in names:
-        digits = _digits(comparison, task, known[metric])
-        text["a"].append(_number(a, digits))
-        text["b"].append(_number(b, digits))
-        limits = f" [{low:+,.{digits}f}, {high:+,.{digits}f}]" if np.isfinite(low) else ""
-        text["b - a"].append(_number(b - a, digits, "+") + limits)
-        text["%"].append(_number(100 * (b - a) / abs(a), 1, "+") if a else "-")
-        text["p"].append(_p(p))
-        if corrected:
-            text["p (Holm)"].append("" if label.startswith(OVER) else _p(p_holm))
-        text["better"].append(better_side(known[metric], b - a, p_holm, comparison.confidence))
-    text["better"] = text.pop("better")
     return text
 
 
@@ -173,8 +105,8 @@ def _notes(comparison: Comparison) -> str:
     if comparison.frame["ci_low"].notna().any():
         lines.append(
             f"In brackets: {comparison.confidence:.0%} paired bootstrap intervals of the "
-            'difference. "better" names a side\nwhere the interval omits 0; it is not corrected for '
-            "how many figures there are. p (Holm) is, for the bins."
+            "difference, each for itself.\np (Holm) is corrected for the number of bins; nothing is for the "
+            f"number of metrics.\nbetter: where p is below {1.0 - comparison.confidence:.2g}."
         )
     if comparison.sizes == (1, 1):
         lines.append(
