@@ -25,6 +25,6 @@ def row_losses(data: RegressionData | ClassificationData) -> FloatArray:
     if isinstance(data, RegressionData):
         return np.asarray(np.abs(data.prediction - data.truth), dtype=np.float64)
     if data.probabilities is None:
-        return (data.truth != data.prediction).astype(np.float64)
-    right: FloatArray = data.probabilities[np.arange(len(data)), data.truth]
-    return 1.0 - right
+        return np.asarray(data.truth != data.prediction, dtype=np.float64)
+    right = data.probabilities[np.arange(len(data)), data.truth]
+    return np.asarray(1.0 - right, dtype=np.float64)

@@ -106,9 +106,9 @@ def compare(
     tables = pair_tables(*sides)
     tasks = _shared_tasks(settings, tables)
     ready = prepare(_with_tasks(settings, tasks), tables[0], quality)
-    check_columns(tables, ready.by)
     parts = {name: [task_rows(table, task) for table in tables] for name, task in tasks.items()}
     paired = {name: common_rows(own, ready.table) for name, own in parts.items()}
+    check_columns(tables, ready.by)
     cells = {name: _cells(own, ready, settings.min_count) for name, own in paired.items()}
     for counts in resampled_counts(len(ready.table), settings.n_boot, settings.seed):
         for cell in chain.from_iterable(chain(*chain(*cells.values()))):

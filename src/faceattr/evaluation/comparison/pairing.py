@@ -177,6 +177,6 @@ def check_columns(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> Non
                     argument="by",
                     rows=[row_names(tables[0])[row]],
                     expected=f"the same {column!r} in all tables",
-                    found=f"{known[0].iloc[row]!r} and {values.iloc[row]!r}",
+                    found=" and ".join(repr(each.tolist()[row]) for each in (known[0], values)),
                     hint="group by labels or by a quality table; predictions differ by nature",
                 )

@@ -105,8 +105,9 @@ def _notes(comparison: Comparison) -> str:
     if comparison.frame["ci_low"].notna().any():
         lines.append(
             f"In brackets: {comparison.confidence:.0%} paired bootstrap intervals of the "
-            "difference, each for itself.\np (Holm) is corrected for the number of bins; nothing is for the "
-            f"number of metrics.\nbetter: where p is below {1.0 - comparison.confidence:.2g}."
+            "difference, each for itself.\np (Holm) is corrected for the number of bins; nothing "
+            "is for the number of metrics.\n"
+            f"better: where p is below {1.0 - comparison.confidence:.2g}."
         )
     if comparison.sizes == (1, 1):
         lines.append(
