@@ -18,6 +18,7 @@ from faceattr.evaluation.metrics import (
     FloatArray,
     classification_metric,
     ratio,
+    sums_by_code,
 )
 from faceattr.exceptions import InvalidArgumentError
 
@@ -33,15 +34,16 @@ __all__ = [
 ]
 
 _Mask: TypeAlias = npt.NDArray[np.bool_]
-_Curve: TypeAlias = Callable[[FloatArray, _Mask, FloatArray], FloatArray]
+_Ranking: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+_Curve: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def _labelled(data: ClassificationData) -> _Mask:
-    return _with_all(_one_hot(data.truth, data.n_classes) > 0)
+    return _with_all(data.truth[:, None] == np.arange(data.n_classes))
 
 
 def _predicted(data: ClassificationData) -> _Mask:
-    return _with_all(_one_hot(data.prediction, data.n_classes) > 0)
+    return _with_all(data.prediction[:, None] == np.arange(data.n_classes))
 
 
 def _labelled_or_predicted(data: ClassificationData) -> _Mask:
@@ -124,7 +126,7 @@ def log_loss(data: ClassificationData, counts: FloatArray) -> FloatArray:
     tiny = np.finfo(np.float64).eps
     losses = -np.log(np.clip(probabilities, tiny, 1.0 - tiny))
     labelled, _, _ = _tallies(data, counts)
-    by_class = (counts * losses) @ _one_hot(data.truth, data.n_classes)
+    by_class = sums_by_code(counts * losses, data.truth, data.n_classes)
     return _with_last(ratio(by_class, labelled), ratio(counts @ losses, counts.sum(axis=1)))
 
 
@@ -132,13 +134,9 @@ def _tallies(
     data: ClassificationData, counts: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Count, for each sample and class, the rows labelled, predicted, and both."""
-    truth = _one_hot(data.truth, data.n_classes)
-    right = truth * (data.truth == data.prediction)[:, None]
-    return counts @ truth, counts @ _one_hot(data.prediction, data.n_classes), counts @ right
-
-
-def _one_hot(codes: npt.NDArray[np.int64], n_classes: int) -> FloatArray:
-    return np.equal(codes[:, None], np.arange(n_classes)).astype(np.float64)
+    confusion = data.confusion(counts)
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    return confusion.sum(axis=2), confusion.sum(axis=1), right
 
 
 def _with_last(by_class: FloatArray, overall: FloatArray) -> FloatArray:
@@ -156,11 +154,10 @@ def _with_mean(by_class: FloatArray) -> FloatArray:
 
 
 def _ranked(data: ClassificationData, counts: FloatArray, curve: _Curve) -> FloatArray:
-    probabilities = _probabilities(data)
     by_class = np.column_stack(
         [
-            curve(probabilities[:, label], data.truth == label, counts)
-            for label in range(data.n_classes)
+            curve(*_by_threshold(ranking, data.truth == label, counts))
+            for label, ranking in enumerate(data.rankings)
         ]
     )
     if data.n_classes == 2:
@@ -174,8 +171,7 @@ def _probabilities(data: ClassificationData) -> FloatArray:
     return data.probabilities
 
 
-def _auc(scores: FloatArray, positive: _Mask, counts: FloatArray) -> FloatArray:
-    above, all_ = _by_threshold(scores, positive, counts)
+def _auc(above: FloatArray, all_: FloatArray) -> FloatArray:
     negative = all_ - above
     # Rows of the same score form one step: pairs within it count half.
     higher = np.cumsum(above, axis=1) - above / 2
@@ -183,22 +179,19 @@ def _auc(scores: FloatArray, positive: _Mask, counts: FloatArray) -> FloatArray:
     return ratio((negative * higher).sum(axis=1), pairs)
 
 
-def _average_precision(scores: FloatArray, positive: _Mask, counts: FloatArray) -> FloatArray:
-    gained, all_ = _by_threshold(scores, positive, counts)
+def _average_precision(gained: FloatArray, all_: FloatArray) -> FloatArray:
     precisions = ratio(np.cumsum(gained, axis=1), np.cumsum(all_, axis=1))
     weighted = np.where(gained > 0, precisions, 0.0) * gained
     return ratio(weighted.sum(axis=1), gained.sum(axis=1))
 
 
 def _by_threshold(
-    scores: FloatArray, positive: _Mask, counts: FloatArray
+    ranking: _Ranking, positive: _Mask, counts: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Count positive and all rows of every distinct score, the highest score first."""
-    order = np.argsort(-scores, kind="stable")
-    ordered = scores[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    order, starts = ranking
     sorted_counts = counts[:, order]
-    if len(starts) == len(ordered):
+    if len(starts) == len(order):
         return sorted_counts * positive[order], sorted_counts
     gained = np.add.reduceat(sorted_counts * positive[order], starts, axis=1)
     return gained, np.add.reduceat(sorted_counts, starts, axis=1)

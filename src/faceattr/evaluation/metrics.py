@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from faceattr.exceptions import InvalidArgumentError
 from faceattr.registry import Registry
 from faceattr.tasks import RegressionTask, Task
 
@@ -31,6 +33,7 @@ __all__ = [
     "higher_is_better",
     "ratio",
     "regression_metric",
+    "sums_by_code",
 ]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -55,6 +58,22 @@ class RegressionData:
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @cached_property
+    def error(self) -> FloatArray:
+        """Prediction minus truth, shape (n,)."""
+        return self.prediction - self.truth
+
+    @cached_property
+    def absolute_error(self) -> FloatArray:
+        """Distance of prediction and truth, shape (n,)."""
+        return np.abs(self.error)
+
+    @cached_property
+    def orders(self) -> dict[str, npt.NDArray[np.intp]]:
+        """Rows in ascending order of "truth" and of "prediction", each shape (n,)."""
+        columns = {"truth": self.truth, "prediction": self.prediction}
+        return {name: np.argsort(values, kind="stable") for name, values in columns.items()}
 
     def take(self, rows: npt.NDArray[np.intp]) -> RegressionData:
         """Return the data of some rows."""
@@ -84,6 +103,45 @@ class ClassificationData:
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @cached_property
+    def rankings(self) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+        """Of each class the rows in descending order of its probability, and where steps start.
+
+        A step is a run of rows of equal probability. Needs `probabilities`.
+        """
+        if self.probabilities is None:
+            raise InvalidArgumentError("probabilities are needed", argument="data")
+        found = []
+        for scores in self.probabilities.T:
+            order = np.argsort(-scores, kind="stable")
+            ordered = scores[order]
+            is_first = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+            found.append((order, np.flatnonzero(is_first)))
+        return found
+
+    def confusion(self, counts: FloatArray) -> FloatArray:
+        """Count rows by true and predicted class in each sample.
+
+        Several metrics ask for it in turn; what was computed for the same counts is kept.
+
+        Parameters
+        ----------
+        counts : numpy.ndarray of float64, shape (B, n)
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (B, n_classes, n_classes)
+            True classes, then predicted ones.
+        """
+        known = self.__dict__.get("_confusion")
+        if known is None or known[0] is not counts:
+            pairs = self.truth * self.n_classes + self.prediction
+            sums = sums_by_code(counts, pairs, self.n_classes**2)
+            known = counts, sums.reshape(-1, self.n_classes, self.n_classes)
+            self.__dict__["_confusion"] = known
+        confusion: FloatArray = known[1]
+        return confusion
 
     def take(self, rows: npt.NDArray[np.intp]) -> ClassificationData:
         """Return the data of some rows."""
@@ -237,6 +295,12 @@ def higher_is_better(metric: str) -> bool | None:
     known = REGRESSION_METRICS if metric in REGRESSION_METRICS else CLASSIFICATION_METRICS
     better = known.get(metric, argument="metric").better
     return None if better is None else better == "higher"
+
+
+def sums_by_code(values: FloatArray, codes: npt.NDArray[np.int64], n_codes: int) -> FloatArray:
+    """Sum the columns of each code: values ``(B, n)`` to ``(B, n_codes)``."""
+    sums = [np.bincount(codes, weights=line, minlength=n_codes) for line in values]
+    return np.array(sums, dtype=np.float64).reshape(len(values), n_codes)
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

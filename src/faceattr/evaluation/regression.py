@@ -48,13 +48,13 @@ def support(data: RegressionData, counts: FloatArray) -> FloatArray:
 @regression_metric("mae", label="MAE", better="lower", in_units=True)
 def mae(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean absolute error, in the task's unit."""
-    return _mean(np.abs(_error(data)), counts)
+    return _mean(data.absolute_error, counts)
 
 
 @regression_metric("mse", label="MSE", better="lower", in_units=True)
 def mse(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean squared error, in the task's unit squared."""
-    return _mean(_error(data) ** 2, counts)
+    return _mean(data.error**2, counts)
 
 
 @regression_metric("rmse", label="RMSE", better="lower", in_units=True)
@@ -66,7 +66,7 @@ def rmse(data: RegressionData, counts: FloatArray) -> FloatArray:
 @regression_metric("r2", label="R2", better="higher")
 def r2(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Coefficient of determination, at most 1; NaN where all truths are equal."""
-    return 1.0 - ratio(counts @ _error(data) ** 2, _spread(data.truth, counts))
+    return 1.0 - ratio(counts @ data.error**2, _spread(data.truth, counts))
 
 
 def _above_zero(data: RegressionData) -> npt.NDArray[np.bool_]:
@@ -79,7 +79,7 @@ def mape(data: RegressionData, counts: FloatArray) -> FloatArray:
     kept = _above_zero(data)
     # A truth that is hardly above 0 makes the figure infinite, which is no mistake.
     with np.errstate(over="ignore", invalid="ignore"):
-        share = np.abs(_error(data)[kept]) / data.truth[kept]
+        share = np.abs(data.error[kept]) / data.truth[kept]
         return 100.0 * _mean(share, counts[:, kept])
 
 
@@ -102,13 +102,13 @@ def log_mae(data: RegressionData, counts: FloatArray) -> FloatArray:
 @regression_metric("bias", label="bias", better=None, in_units=True)
 def bias(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Mean of prediction minus truth, in the task's unit; above 0 if predictions are too high."""
-    return _mean(_error(data), counts)
+    return _mean(data.error, counts)
 
 
 @regression_metric("within_5", label="within 5", better="higher")
 def within_5(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Share, 0 to 1, of predictions at most 5 units off (the cumulative score CS@5 of age)."""
-    return _mean((np.abs(_error(data)) <= 5.0).astype(np.float64), counts)
+    return _mean((data.absolute_error <= 5.0).astype(np.float64), counts)
 
 
 def _below_18(data: RegressionData) -> npt.NDArray[np.bool_]:
@@ -148,10 +148,6 @@ def _share_at_or_above(age: float, data: RegressionData, counts: FloatArray) -> 
     return _mean((data.prediction[below] >= age).astype(np.float64), counts[:, below])
 
 
-def _error(data: RegressionData) -> FloatArray:
-    return data.prediction - data.truth
-
-
 def _mean(values: FloatArray, counts: FloatArray) -> FloatArray:
     return ratio(counts @ values, counts.sum(axis=1))
 
@@ -173,8 +169,7 @@ def _spread(values: FloatArray, counts: FloatArray) -> FloatArray:
     return np.where(spread > rounding, spread, 0.0)
 
 
-def _median(values: FloatArray, counts: FloatArray) -> FloatArray:
-    order = np.argsort(values, kind="stable")
+def _median(values: FloatArray, order: npt.NDArray[np.intp], counts: FloatArray) -> FloatArray:
     reached = np.cumsum(counts[:, order], axis=1)
     total = counts.sum(axis=1)
     ordered = np.append(values[order], np.nan)  # the last one answers for samples without a row
@@ -193,16 +188,21 @@ def _maximum(values: FloatArray, counts: FloatArray) -> FloatArray:
     return -_minimum(-values, counts)
 
 
-def _summary(side: str, function: _Statistic) -> Callable[[RegressionData, FloatArray], FloatArray]:
+def _summary(
+    side: str, function: _Statistic | None
+) -> Callable[[RegressionData, FloatArray], FloatArray]:
     def summary(data: RegressionData, counts: FloatArray) -> FloatArray:
-        return function(getattr(data, side), counts)
+        values: FloatArray = getattr(data, side)
+        if function is None:
+            return _median(values, data.orders[side], counts)
+        return function(values, counts)
 
     return summary
 
 
 def _register_summaries() -> None:
     """Register mean, standard deviation, median, minimum and maximum of truth and prediction."""
-    statistics: dict[str, _Statistic] = {"mean": _mean, "std": _std, "median": _median}
+    statistics: dict[str, _Statistic | None] = {"mean": _mean, "std": _std, "median": None}
     statistics |= {"min": _minimum, "max": _maximum}
     for side, noun in (("truth", "truth"), ("prediction", "predictions")):
         for name, function in statistics.items():
