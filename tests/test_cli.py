@@ -202,7 +202,7 @@ def test_evaluate_anyones_table(run, table: Path) -> None:
     assert "MAE" in ran.out
     assert "30+" in ran.out
     assert "smile" not in ran.out
-    assert set(read_table("m.csv")["bin"]) == {"overall", "<=30", "30+"}
+    assert set(read_table("m.csv")["bin"]) == {"overall", "<=30", "30+", "over bins"}
     with Image.open("figures/e.png") as figure:
         assert figure.format == "PNG"
 
@@ -222,7 +222,7 @@ def test_evaluate_by_the_columns_of_another_table(run, table: Path) -> None:
         *("--n-boot", "0", "--seed", "3", "--confidence", "0.9", "--json"),
     )
     light = [row for row in ran.json["metrics"] if row["by"] == "light"]
-    assert {row["bin"] for row in light} == {"dim", "bright", "not scored"}
+    assert {row["bin"] for row in light} == {"dim", "bright", "not scored", "over bins"}
     assert all(row["ci_low"] is None for row in light)
 
 
@@ -347,11 +347,15 @@ def test_logging_is_as_before(run, table: Path) -> None:
 # What is shown and loaded
 
 
+COMMANDS = ("demo", "train", "predict", "evaluate", "compare", "report", "quality", "audit")
+COMMANDS += ("duplicates", "merge")
+
+
 def test_help_and_version(run) -> None:
     assert run("--version").out == f"faceattr {faceattr.__version__}\n"
     shown = run("--help")
     assert (shown.code, shown.err) == (0, "")
-    for command in ("demo", "train", "predict", "evaluate", "quality", "duplicates", "merge"):
+    for command in COMMANDS:
         assert command in shown.out
         assert f"usage: faceattr {command}" in run(command, "--help").out
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceattr import __version__
 from faceattr.cli._audit import add_audit
+from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._output import (
     add_command,
     records,
@@ -151,31 +152,6 @@ def _merge(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from faceattr.jobs import EvaluateSection, run_evaluation
-
-    settings = EvaluateSection(
-        by=arguments.by,
-        bins=dict(arguments.bins),
-        n_boot=arguments.n_boot,
-        confidence=arguments.confidence,
-        seed=arguments.seed,
-    )
-    evaluation = run_evaluation(
-        arguments.predictions,
-        arguments.quality,
-        settings=settings,
-        tasks=dict(arguments.task),
-        output=arguments.output,
-        figure=arguments.figure,
-    )
-    if arguments.json:
-        write_json({"metrics": records(evaluation.to_frame())})
-    else:
-        write(evaluation.summary())
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="faceattr",
@@ -189,9 +165,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
-    _add_evaluate(commands)
+    add_evaluate(commands)
+    add_compare(commands)
+    add_report(commands)
     add_quality(commands)
-    add_audit(commands, _bins, _task)
+    add_audit(commands)
     _add_duplicates(commands)
     _add_merge(commands)
     return parser
@@ -232,39 +210,6 @@ def _add_predict(commands: Any) -> None:
     )
 
 
-def _add_evaluate(commands: Any) -> None:
-    command = add_command(commands, "evaluate", _evaluate, "evaluate anyone's table of predictions")
-    command.add_argument("predictions", metavar="PREDICTIONS", help=".csv or .parquet")
-    command.add_argument("--quality", metavar="TABLE", help="further columns to group by")
-    command.add_argument(
-        "--by",
-        action="append",
-        metavar="COLUMN",
-        help="column to group by (age, where there is one); may be repeated",
-    )
-    command.add_argument(
-        "--bins",
-        action="append",
-        type=_bins,
-        default=[],
-        metavar="COLUMN=EDGES",
-        help="age=0,18,60, (an empty edge is an open end) or age=5 for five quantiles",
-    )
-    command.add_argument("--n-boot", type=int, default=1000, metavar="N", help="resamples (1000)")
-    command.add_argument("--confidence", type=float, default=0.95, metavar="P", help="(0.95)")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples (0)")
-    command.add_argument(
-        "--task",
-        action="append",
-        type=_task,
-        default=[],
-        metavar="NAME[=CLASS,CLASS]",
-        help="task to evaluate (all that are found), and its classes; may be repeated",
-    )
-    command.add_argument("--output", metavar="TABLE", help="write the metrics: .csv or .parquet")
-    command.add_argument("--figure", metavar="FILE", help="draw them: .png, .pdf or .svg")
-
-
 def _add_duplicates(commands: Any) -> None:
     text = "find images of a folder that show the same photograph"
     command = add_command(commands, "duplicates", _duplicates, text)
@@ -282,25 +227,6 @@ def _add_merge(commands: Any) -> None:
     command = add_command(commands, "merge", _merge, text)
     command.add_argument("part", nargs="+", metavar="PART", help="the tables of all parts")
     command.add_argument("--output", metavar="TABLE", help="write the whole: .csv or .parquet")
-
-
-def _bins(text: str) -> tuple[str, int | list[float | None]]:
-    column, sign, listed = text.partition("=")
-    edges = [edge.strip() for edge in listed.split(",")]
-    try:
-        if not (column and sign):
-            raise ValueError(text)
-        if len(edges) == 1:
-            return column, int(edges[0])
-        return column, [float(edge) if edge else None for edge in edges]
-    except ValueError as error:
-        expected = "COLUMN=EDGES such as age=0,18,60, or COLUMN=COUNT such as age=5"
-        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}") from error
-
-
-def _task(text: str) -> tuple[str, list[str]]:
-    name, _, classes = text.partition("=")
-    return name, [label.strip() for label in classes.split(",") if label.strip()]
 
 
 def _show_training(arguments: argparse.Namespace, result: TrainingResult) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from faceattr.cli._options import bins_option, task_option
 from faceattr.cli._output import add_command, records, tell, write, write_json
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["add_audit"]
 
 
-def add_audit(commands: Any, bins: Callable[[str], Any], task: Callable[[str], Any]) -> None:
-    """Add the command to a parser; `bins` and `task` read such options."""
+def add_audit(commands: Any) -> None:
+    """Add the command to a parser."""
     text = "find what is wrong with a data set, most serious first, before training on it"
     command = add_command(commands, "audit", _audit, text)
     command.add_argument(
@@ -27,7 +27,7 @@ def add_audit(commands: Any, bins: Callable[[str], Any], task: Callable[[str], A
     command.add_argument(
         "--task",
         action="append",
-        type=task,
+        type=task_option,
         default=[],
         metavar="NAME[=CLASS,CLASS]",
         help="task: for csv a number, or the classes; may be repeated",
@@ -45,7 +45,7 @@ def add_audit(commands: Any, bins: Callable[[str], Any], task: Callable[[str], A
     command.add_argument(
         "--bins",
         action="append",
-        type=bins,
+        type=bins_option,
         default=[],
         metavar="COLUMN=EDGES",
         help="age=0,18,60,",

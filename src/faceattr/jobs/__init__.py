@@ -1,4 +1,4 @@
-"""Whole jobs as one call each: train from a job file, predict, score, evaluate, audit.
+"""Whole jobs as one call each: train from a job file, predict, score, evaluate, compare, audit.
 
 This is what the command line calls. A `TrainingJob` says everything that a training needs and can
 be written as a TOML file; torch is loaded when a job runs that needs it, not before.
@@ -7,12 +7,14 @@ be written as a TOML file; torch is loaded when a job runs that needs it, not be
 from __future__ import annotations
 
 from faceattr.jobs.auditing import AuditSection, run_audit
+from faceattr.jobs.comparing import run_comparison
 from faceattr.jobs.duplicates import run_duplicates
 from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
 from faceattr.jobs.quality import run_quality
+from faceattr.jobs.reporting import run_report
 from faceattr.jobs.sampling import SamplerSection
 from faceattr.jobs.sections import DataSection, EvaluateSection, ModelSection, SplitSection
 from faceattr.jobs.training import TrainingResult, run_training
@@ -29,10 +31,12 @@ __all__ = [
     "TrainingJob",
     "TrainingResult",
     "run_audit",
+    "run_comparison",
     "run_duplicates",
     "run_evaluation",
     "run_merge",
     "run_prediction",
     "run_quality",
+    "run_report",
     "run_training",
 ]

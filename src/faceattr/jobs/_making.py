@@ -90,6 +90,8 @@ def make_evaluator(section: EvaluateSection, tasks: TaskSet | None = None) -> Bi
         confidence=section.confidence,
         seed=section.seed,
         tasks=tasks,
+        min_count=section.min_count,
+        metrics=section.metrics,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faceattr.evaluation import Evaluation
     from faceattr.tasks import Task, TaskSet
 
-__all__ = ["run_evaluation"]
+__all__ = ["pick_tasks", "run_evaluation"]
 
 
 def run_evaluation(
@@ -70,7 +70,7 @@ def run_evaluation(
     figure_target = None if figure is None else check_file(figure, "figure", FIGURE_SUFFIXES)
     table = read_table(predictions)
     scores = None if quality is None else read_table(quality)
-    evaluator = make_evaluator(settings, _tasks(table, tasks) if tasks else None)
+    evaluator = make_evaluator(settings, pick_tasks(table, tasks) if tasks else None)
     evaluation = evaluator.evaluate(table, scores)
     if table_target is not None:
         write_table(evaluation.to_frame(), table_target)
@@ -79,7 +79,8 @@ def run_evaluation(
     return evaluation
 
 
-def _tasks(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]]) -> TaskSet:
+def pick_tasks(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]]) -> TaskSet:
+    """Return the tasks that are asked for by name, with their classes where these are given."""
     from faceattr.tasks import TaskSet
 
     return TaskSet([_task(table, name, classes) for name, classes in wanted.items()])

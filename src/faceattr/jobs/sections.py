@@ -200,30 +200,48 @@ class EvaluateSection:
 
     Parameters
     ----------
-    by : sequence of str, optional
-        Columns to group by; "age" where there is such a column by default.
+    by : sequence of str or of sequence of str, optional
+        Columns to group by; "age" where there is such a column by default. A list of columns, such
+        as ["age", "gender"], within the list is crossed.
     bins : mapping of str to edges or int
         Edges of a column's bins, or how many. A first or last edge that is None or infinite is an
         open end.
     n_boot : int, default 1000
     confidence : float, default 0.95
     seed : int, default 0
+    min_count : int, default 10
+        Rows that a figure of a group needs.
+    metrics : sequence of str, optional
+        Names of metrics; all by default.
     """
 
-    by: Sequence[str] | None = None
+    by: Sequence[str | Sequence[str]] | None = None
     bins: Mapping[str, Any] = field(default_factory=dict)
     n_boot: int = 1000
     confidence: float = 0.95
     seed: int = 0
+    min_count: int = 10
+    metrics: Sequence[str] | None = None
 
     def check(self) -> None:
         """Raise InvalidArgumentError or InvalidTypeError if a setting cannot be used."""
         if self.by is not None:
-            check_texts(self.by, "evaluate.by")
+            _check_by(self.by)
+        if self.metrics is not None:
+            check_texts(self.metrics, "evaluate.metrics")
         check_mapping(self.bins, "evaluate.bins")
         check_integer(self.n_boot, "evaluate.n_boot", low=0, high=1_000_000)
         check_number(self.confidence, "evaluate.confidence", low=0.5, high=0.9999)
         check_integer(self.seed, "evaluate.seed", low=0)
+        check_integer(self.min_count, "evaluate.min_count", low=1)
+
+
+def _check_by(by: object) -> None:
+    crossed = [item for item in by if not isinstance(item, str)] if isinstance(by, list) else []
+    for item in crossed:
+        check_texts(item, "evaluate.by")
+    plain = [item for item in by if isinstance(item, str)] if isinstance(by, list) else by
+    check_texts(plain, "evaluate.by")
 
 
 def read_task(item: object, argument: str) -> Task:
