@@ -78,10 +78,10 @@ class Cell:
 
     def resample(self, counts: FloatArray) -> None:
         """Compute the figures of more resamples."""
+        wanted = [metric for metric in self.metrics if metric.interval]
         # One row is no sample: it would come back unchanged and feign certainty.
-        if len(self.data) > 1:
+        if len(self.data) > 1 and wanted:
             chosen = counts[:, self.rows]
-            wanted = [metric for metric in self.metrics if metric.interval]
             figures = [compute(metric, self.data, chosen) for metric in wanted]
             self.samples.append(np.hstack(figures))
 
