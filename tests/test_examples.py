@@ -70,6 +70,35 @@ def write_utkface(folder, count):
     return folder
 
 
+def test_evaluation_utkface(tmp_path, monkeypatch):
+    from faceattr.tables import write_table
+
+    data = write_utkface(tmp_path / "UTKFace", 60)
+    faces = Dataset.from_utkface(data)
+    table = faces.table[["sample_id", "age", "gender", "race"]]
+    wrong = np.arange(60) % 5 == 0
+    other = np.where(table["gender"] == "male", "female", "male")
+    female = np.where(np.where(wrong, other, table["gender"]) == "female", 0.9, 0.1)
+    predictions = table.assign(
+        age_pred=table["age"] + 2.0,
+        gender_pred=np.where(female > 0.5, "female", "male"),
+        gender_prob_male=1 - female,
+        gender_prob_female=female,
+    )
+    write_table(predictions, tmp_path / "predictions.csv")
+    options = ["--predictions", str(tmp_path / "predictions.csv"), "--out", str(tmp_path)]
+    script = load("evaluation_utkface", monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["x", "--data", str(data), *options])
+    monkeypatch.setattr(script, "BINS", {"luminance": 2, "brisque": [0, 25, 55, None]})
+    script.main(n_boot=20)
+    page = (tmp_path / "evaluation-utkface.md").read_text(encoding="utf-8")
+    assert "MAE 2 (2 to 2) years" in page
+    assert "Gender accuracy 0.8 " in page
+    assert "too few" in page
+    assert "## Within ages" in page
+    assert (tmp_path / "evaluation-utkface.png").exists()
+
+
 def test_oversampling_utkface(tmp_path, monkeypatch):
     from faceattr.tables import read_table
 
