@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faceattr.data import BalancedSampler, Dataset
-    from faceattr.evaluation import BinnedEvaluator
+    from faceattr.evaluation import BinnedEvaluator, compare
     from faceattr.models import Model
     from faceattr.quality import QualityFilter
     from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet

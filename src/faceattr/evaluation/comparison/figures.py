@@ -89,6 +89,8 @@ def _over_bins(
         if not cell.stray and all(np.isfinite(table[place].values[-1]) for table in tables)
     ]
     if not places:
+        names = over_bins(np.zeros((1, 1)), metric)
+        yield from (_Figure(metric.name, OVER + name, 0, np.nan, np.nan, None) for name in names)
         return
     n = sum(int(tables[0][place].n[-1]) for place in places)
     a, b = (_mean([_values(table, places) for table in side], metric) for side in sides)
