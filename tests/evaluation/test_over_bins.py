@@ -293,3 +293,12 @@ class TestChosenMetrics:
 
         with pytest.raises(TypeError, match="gave no number"):
             by_age(make_predictions(20), metrics={"age": [pair]})
+
+
+def test_an_interval_holds_a_difference_that_every_resample_exceeds() -> None:
+    error = [1.0, -1.0, 3.0, -3.0] * 10
+    table = pd.DataFrame({"x": 0.0, "x_pred": error * 4, "group": np.repeat(list("abcd"), 40)})
+    evaluation = BinnedEvaluator("group", n_boot=100).evaluate(table)
+    row = evaluation.over_bins("group", metrics=["mae"]).loc["mae"]
+    assert row["difference"] == row["difference_low"] == 0.0
+    assert row["difference_high"] > 0

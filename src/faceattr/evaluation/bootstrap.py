@@ -13,7 +13,7 @@ import numpy as np
 
 from faceattr.evaluation.metrics import FloatArray
 
-__all__ = ["percentile_intervals", "resampled_counts"]
+__all__ = ["holding", "percentile_intervals", "resampled_counts"]
 
 _CHUNK_CELLS = 1_000_000
 """Counts held at a time: 8 MB."""
@@ -75,3 +75,12 @@ def percentile_intervals(samples: FloatArray, confidence: float) -> tuple[FloatA
         known = samples[defined[:, column], column]
         low[column], high[column] = np.quantile(known, shares)
     return low, high
+
+
+def holding(values: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Widen intervals until they hold their figures; where there is none, there is none still.
+
+    Resampled figures may all lie on one side of the figure: the difference of two groups that are
+    alike is larger in every resample. An interval beside its figure would look like a mistake.
+    """
+    return np.minimum(values, low), np.maximum(values, high)

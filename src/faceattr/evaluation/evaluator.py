@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from faceattr.binning import BinSpec
-from faceattr.evaluation.bootstrap import resampled_counts
+from faceattr.evaluation.bootstrap import holding, resampled_counts
 from faceattr.evaluation.cells import Cell, cells_of
 from faceattr.evaluation.chosen import MetricChoice
 from faceattr.evaluation.evaluation import Evaluation
@@ -67,7 +67,8 @@ class BinnedEvaluator:
     Of the bias, the worst is the one farthest from 0, and there is no ratio. Groups of rows without
     a value ("missing", "not scored") or beyond all edges ("outside") take no part.
 
-    The intervals come from the same resamples, in each of which the worst group is found anew. A
+    Intervals are percentiles of the resamples, widened where they would not hold their figure. Those
+    of statistics come from the same resamples, in each of which the worst group is found anew. A
     largest difference grows with chance: of groups that are all alike, one is the worst in any
     sample, the more so the smaller they are. Such figures, and their intervals, lie too high.
 
@@ -171,5 +172,7 @@ def _figures(cells: Sequence[Cell], confidence: float) -> Iterator[dict[str, Any
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
+    columns = (frame[name].to_numpy(dtype="float64") for name in ("value", "ci_low", "ci_high"))
+    frame["ci_low"], frame["ci_high"] = holding(*columns)
     texts = dict.fromkeys(["task", "metric", "class", "by", "bin", "stat"], "str")
     return frame.astype(texts | {"bin_index": "int64", "n": "int64"})

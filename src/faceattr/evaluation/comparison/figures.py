@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from faceattr.evaluation.bootstrap import percentile_intervals
+from faceattr.evaluation.bootstrap import holding, percentile_intervals
 from faceattr.evaluation.cells import Cell, Estimate
 from faceattr.evaluation.comparison.significance import bootstrap_p, holm, mcnemar_p
 from faceattr.evaluation.metrics import OVERALL, ClassificationData, FloatArray, Metric
@@ -166,7 +166,8 @@ def _frame(cell: Cell, found: Sequence[_Figure], confidence: float) -> pd.DataFr
     for place, figure in enumerate(found):
         if figure.p is not None:
             limits[2, place] = figure.p
-    frame["ci_low"], frame["ci_high"], frame["p"] = limits
+    frame["ci_low"], frame["ci_high"] = holding(frame["difference"].to_numpy(), *limits[:2])
+    frame["p"] = limits[2]
     frame["p_holm"] = frame["p"]
     in_bins = ~frame["bin"].str.startswith(OVER)
     for _, rows in frame[in_bins].groupby("metric", sort=False):
