@@ -67,10 +67,10 @@ class BinnedEvaluator:
     Of the bias, the worst is the one farthest from 0, and there is no ratio. Groups of rows without
     a value ("missing", "not scored") or beyond all edges ("outside") take no part.
 
-    Intervals are percentiles of the resamples, widened where they would not hold their figure. Those
-    of statistics come from the same resamples, in each of which the worst group is found anew. A
-    largest difference grows with chance: of groups that are all alike, one is the worst in any
-    sample, the more so the smaller they are. Such figures, and their intervals, lie too high.
+    Intervals are percentiles of the resamples, widened where they would not hold their figure.
+    Those of statistics come from the same resamples, in each of which the worst group is found
+    anew. A largest difference grows with chance: of groups that are all alike, one is the worst in
+    any sample, the more so the smaller they are. Such figures, and their intervals, lie too high.
 
     Examples
     --------
