@@ -227,8 +227,8 @@ class Model(nn.Module):
     ) -> npt.NDArray[np.float32]:
         """Compute the feature vectors of images, for methods other than this model's heads.
 
-        They describe appearance and are what `features` returns for a batch, of images that are
-        read, cut and scaled as `predict` does it.
+        They are what `features` returns for a batch, of images that are read, cut and scaled as
+        `predict` does it. They describe appearance and are not to tell who somebody is.
 
         Parameters
         ----------
