@@ -34,7 +34,7 @@ from faceattr.report.markdown import to_markdown, with_intervals
 from faceattr.tables import pred_column, prob_column, read_table, write_table
 
 RESAMPLES = 1000
-ROUNDS = 400
+ROUNDS = 300
 ROUND_STEP = 25
 LEARNING_RATE = 0.1
 LEAVES = (7, 15, 31)

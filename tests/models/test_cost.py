@@ -41,6 +41,19 @@ class Attentive(nn.Module):
         return nn.functional.scaled_dot_product_attention(pieces, pieces, pieces).mean(dim=(1, 2))
 
 
+class Watching(Tiny):
+    """Keeps in mind how it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, images):
+        layout = images.is_contiguous(memory_format=torch.channels_last)
+        self.seen.append((len(images), torch.is_inference_mode_enabled(), self.training, layout))
+        return super().forward(images)
+
+
 def tiny(**options):
     return Model(Tiny(), GENDER, image_size=SIDE, **options)
 
@@ -125,6 +138,33 @@ def test_models_take_turns_and_each_is_warmed_up():
     works = [lambda name=name: calls.append(name) for name in "abc"]
     assert time_rounds(works, 1e-9).shape == (3, 3)
     assert "".join(calls) == "abc" + "abc" + "bca" + "cab"
+
+
+def test_what_is_timed_is_the_pass_of_predict():
+    model = Model(Watching(), GENDER, image_size=SIDE).train()
+    images = np.zeros((4, SIDE, SIDE, 3), dtype=np.uint8)
+    model.backbone.seen.clear()
+    model.predict(images, batch_size=4)
+    (as_predicted,) = model.backbone.seen
+    model.backbone.seen.clear()
+    found = model_cost([model], batch_size=4, seconds=1e-9)
+    timed = [call for call in model.backbone.seen if call[1]]
+    assert timed == [(1, *as_predicted[1:])] * 4 + [as_predicted] * 4
+    assert found.loc[0, ["latency_n", "throughput_n"]].tolist() == [3, 3]
+    assert not any(training for _, _, training, _ in model.backbone.seen)
+
+
+def test_ratios_are_of_the_same_round(monkeypatch):
+    """The machine slows down by and by; the second model always takes twice the time."""
+    seconds = np.array([[1.0, 2.0], [3.0, 6.0], [10.0, 20.0]])
+    monkeypatch.setattr("faceattr.models.cost.measures.time_rounds", lambda works, given: seconds)
+    found = model_cost({"a": tiny(), "b": tiny()}, batch_size=2, seconds=1)
+    assert found["latency_ms"].tolist() == [3000.0, 6000.0]
+    assert found["latency_ms_low"].tolist() == [2000.0, 4000.0]
+    assert found["throughput"][1] == pytest.approx(2 / 6)
+    ends = ("", "_low", "_high")
+    assert found.loc[1, [f"latency_ms_relative{end}" for end in ends]].tolist() == [2, 2, 2]
+    assert found.loc[1, [f"throughput_relative{end}" for end in ends]].tolist() == [0.5] * 3
 
 
 def test_everything_is_as_it_was():
