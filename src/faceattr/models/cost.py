@@ -98,8 +98,8 @@ def model_cost(
     --------
     >>> from faceattr.models import model_cost
     >>> costs = model_cost(["mobilenet_v3_small"], image_size=32, batch_size=2, seconds=0.01)
-    >>> costs.loc[0, ["name", "parameters", "parameters_published"]].tolist()
-    ['mobilenet_v3_small', 995671, 2542856]
+    >>> costs["parameters"].tolist(), costs["parameters_published"].tolist()
+    ([995671], [2542856])
     """
     named = _check_models(models)
     check_integer(batch_size, "batch_size", low=1)
