@@ -110,7 +110,11 @@ def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=600, help="drawings")
     parser.add_argument("--backbone", default="mobilenet_v3_small")
     parser.add_argument("--weights", help="'imagenet' or a safetensors file; random without")
-    parser.add_argument("--source", default="ImageNet weights", help="what the page calls them")
+    parser.add_argument(
+        "--source",
+        default="ImageNet weights, never trained on faces",
+        help="what the page calls the weights",
+    )
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--predictions", type=Path, help="of a trained network on the test part")
     parser.add_argument("--seed", type=int, default=0)
@@ -275,10 +279,7 @@ def description(
     arguments: argparse.Namespace, model: Model, parts: Sequence[Part], seconds: float
 ) -> str:
     counts = [len(part.faces) for part in parts]
-    weights = (
-        "random weights" if arguments.weights is None else "ImageNet weights, never trained on"
-    )
-    weights += "" if arguments.weights is None else " faces"
+    weights = "random weights" if arguments.weights is None else arguments.source
     versions = [f"faceattr {__version__}", *(f"{name} {version(name)}" for name in PACKAGES)]
     return (
         f"Features are the {model.num_features} pooled numbers of {model.backbone_name} with "
