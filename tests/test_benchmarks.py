@@ -19,7 +19,7 @@ PAGES = {
     "bench_training": "training",
 }
 if Path("/proc/self/status").exists():
-    PAGES["bench_memory"] = "memory"
+    PAGES |= {"bench_cost": "cost", "bench_memory": "memory"}
 
 
 @pytest.mark.parametrize("script", list(PAGES))

@@ -157,6 +157,70 @@ def test_quality_utkface(tmp_path, monkeypatch):
     assert all(name in page for name in pictures)
 
 
+@pytest.fixture
+def baselines(tmp_path, monkeypatch):
+    """Run examples/baselines.py with some options and return what it knows afterwards."""
+    example = load("baselines", monkeypatch)
+    monkeypatch.setattr(example, "ROUNDS", 50)
+    monkeypatch.setattr(example, "LEAVES", (3, 7))
+    fixed = ["--image-size", "32", "--out", tmp_path / "out", "--work", tmp_path / "work"]
+
+    def run(*options):
+        arguments = example.parse_arguments([str(option) for option in [*fixed, *options]])
+        monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
+        example.main()
+        return example
+
+    return run
+
+
+def test_baselines_of_drawings(tmp_path, baselines, capsys):
+    baselines("--images", 120)
+    out = capsys.readouterr().out
+    assert "Settings are chosen on 12 images after fitting on 84" in out
+    assert "Less the trained network" not in out
+    assert out.count("| yes |") == 4
+    assert not (tmp_path / "out").exists()
+
+
+def test_baselines_beside_a_network(tmp_path, monkeypatch, baselines):
+    from faceattr.tables import read_table, write_table
+
+    data = write_utkface(tmp_path / "UTKFace", 120)
+    faces = Dataset.from_utkface(data)
+    test = faces.split(train=0.8, test=0.2, seed=3)[1]
+    network = test.table.assign(age_pred=test.table["age"] + 1, gender_pred="female")
+    write_table(network[::-1], tmp_path / "network.csv")
+    baselines("--data", data, "--predictions", tmp_path / "network.csv", "--seed", 3)
+    page = (tmp_path / "out" / "baselines-utkface.md").read_text(encoding="utf-8")
+    assert "python examples/baselines.py --data UTKFace/ --predictions predictions.csv" in page
+    overall, less = page.split("## Less the trained network")
+    share = (test.table["gender"] == "female").mean()
+    for name in ("gradient-boosting", "support-vectors"):
+        table = read_table(tmp_path / "work" / f"{name}.csv")
+        assert set(table["sample_id"]) == set(test.table["sample_id"])
+        assert table["age_pred"].between(0, 116).all()
+        error = (table["age_pred"] - table["age"]).abs().mean()
+        right = (table["gender_pred"] == table["gender"]).mean()
+        start = f"| {name.replace('-', ' ')} | 24 | "
+        line = next(text for text in overall.splitlines() if text.startswith(start))
+        assert line.startswith(f"{start}{right:.3f} (")
+        assert f"| {error:.2f} (" in line
+        line = next(text for text in less.splitlines() if text.startswith(start))
+        assert line.startswith(f"{start}{error - 1:+.3f} (")
+        assert f"| {right - share:+.3f} (" in line
+
+
+def test_baselines_refuse_predictions_of_other_images(tmp_path, baselines):
+    from faceattr.tables import write_table
+
+    data = write_utkface(tmp_path / "UTKFace", 60)
+    train, _ = Dataset.from_utkface(data).split(train=0.8, test=0.2, seed=0)
+    write_table(train.table.assign(age_pred=30.0, gender_pred="male"), tmp_path / "other.csv")
+    with pytest.raises(SystemExit, match="12 of 12 are missing, 48 are extra"):
+        baselines("--data", data, "--predictions", tmp_path / "other.csv")
+
+
 @pytest.mark.parametrize("recipe", ["default", "study"])
 def test_train_utkface(recipe, tmp_path, monkeypatch):
     data = write_utkface(tmp_path / "UTKFace", 60)

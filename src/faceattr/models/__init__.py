@@ -1,7 +1,8 @@
 """Networks: backbones, heads, the model and its files."""
 
 from faceattr._requests import ImagesInput as PredictInput
+from faceattr.models.cost import model_cost
 from faceattr.models.heads import HEADS, Head, register_head
 from faceattr.models.model import Model
 
-__all__ = ["HEADS", "Head", "Model", "PredictInput", "register_head"]
+__all__ = ["HEADS", "Head", "Model", "PredictInput", "model_cost", "register_head"]

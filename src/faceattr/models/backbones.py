@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, WeightsError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "BuiltBackbone", "build_backbone"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "BuiltBackbone",
+    "build_backbone",
+    "published_parameters",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -121,6 +127,23 @@ def build_backbone(
         load_backbone_weights(built.module, Path(weights))
     _try(built, image_size)
     return built
+
+
+def published_parameters(name: str) -> int:
+    """Count the parameters of a named network with the classifier that it was published with.
+
+    No memory is taken for them and nothing is downloaded.
+    """
+    with torch.device("meta"):
+        if name == TORCHVISION_DEFAULT:
+            import torchvision
+
+            network: nn.Module = torchvision.models.mobilenet_v3_small(weights=None)
+        else:
+            import timm
+
+            network = timm.create_model(name, pretrained=False)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def load_backbone_weights(module: nn.Module, path: Path) -> None:

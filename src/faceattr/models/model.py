@@ -16,6 +16,8 @@ from faceattr.models.heads import Head, build_head, default_head
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from faceattr._requests import ImagesInput
@@ -219,6 +221,39 @@ class Model(nn.Module):
         from faceattr.models.predict import predict
 
         return predict(self, inputs, batch_size=batch_size, progress=progress)
+
+    def extract_features(
+        self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
+    ) -> npt.NDArray[np.float32]:
+        """Compute the feature vectors of images, for methods other than this model's heads.
+
+        They are what `features` returns for a batch, of images that are read, cut and scaled as
+        `predict` does it. They describe appearance and are not to tell who somebody is.
+
+        Parameters
+        ----------
+        inputs : path, folder, array, PIL image, bytes, Dataset, CachedImages, or a sequence
+            As `predict` takes them.
+        batch_size : int, default 64
+            Images a forward pass.
+        progress : bool, default False
+            Show a progress bar on stderr.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, num_features)
+            One row a request, in order; NaN throughout for an image that could not be read.
+
+        Raises
+        ------
+        InvalidTypeError
+            If `inputs` holds something that is no image, path or Dataset.
+        InvalidArgumentError
+            If a folder holds no image.
+        """
+        from faceattr.models.predict import extract_features
+
+        return extract_features(self, inputs, batch_size=batch_size, progress=progress)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Save weights (safetensors) and description (JSON) into a folder; see `save_model`."""

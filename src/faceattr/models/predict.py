@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from faceattr._memory import keep_freed_memory
-from faceattr._requests import ImagesInput, Known, gather_requests, text_array
+from faceattr._requests import ImagesInput, Known, Requests, gather_requests, text_array
 from faceattr._validation import check_integer
 from faceattr.exceptions import TableError
 from faceattr.images import UInt8Image
-from faceattr.models.reading import read_batches
+from faceattr.models.reading import ReadBatch, read_batches
 
 if TYPE_CHECKING:
     from faceattr.models.model import Model
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PredictionColumns",
     "concatenate_outputs",
+    "extract_features",
     "images_to_tensor",
     "predict",
     "predictions_table",
@@ -48,6 +49,38 @@ def predict(
     check_integer(batch_size, "batch_size", low=1)
     requests = gather_requests(inputs)
     columns = PredictionColumns(model, requests.known, len(requests))
+    with _reading(model, requests, batch_size, progress) as batches:
+        for batch in batches:
+            columns.errors.update(batch.errors)
+            if len(batch.positions):
+                columns.add(batch.positions, forward(model, batch.images))
+    return columns.to_table()
+
+
+def extract_features(
+    model: Model,
+    inputs: ImagesInput,
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    progress: bool = False,
+) -> npt.NDArray[np.float32]:
+    """Compute the backbone's feature vectors; what `Model.extract_features` does."""
+    check_integer(batch_size, "batch_size", low=1)
+    requests = gather_requests(inputs)
+    features = np.full((len(requests), model.num_features), np.nan, dtype=np.float32)
+    with _reading(model, requests, batch_size, progress) as batches, torch.inference_mode():
+        for batch in batches:
+            if len(batch.positions):
+                found = model.features(images_to_tensor(batch.images, model.mean.device))
+                features[batch.positions] = found.float().cpu().numpy()
+    return features
+
+
+@contextmanager
+def _reading(
+    model: Model, requests: Requests, batch_size: int, progress: bool
+) -> Iterator[Iterator[ReadBatch]]:
+    """Give the images of requests in batches, with the model in evaluation mode until the end."""
     # One batch is done before keeping memory would pay.
     many = keep_freed_memory() if len(requests) > batch_size else nullcontext()
     with (
@@ -55,12 +88,13 @@ def predict(
         evaluation_mode(model),
         tqdm(total=len(requests), unit="image", disable=not progress) as bar,
     ):
-        for batch in read_batches(requests, model.image_size, batch_size):
-            columns.errors.update(batch.errors)
-            if len(batch.positions):
-                columns.add(batch.positions, forward(model, batch.images))
-            bar.update(len(batch.positions) + len(batch.errors))
-    return columns.to_table()
+        yield _counted(read_batches(requests, model.image_size, batch_size), bar)
+
+
+def _counted(batches: Iterable[ReadBatch], bar: tqdm[Any]) -> Iterator[ReadBatch]:
+    for batch in batches:
+        yield batch
+        bar.update(len(batch.positions) + len(batch.errors))
 
 
 def predictions_table(

@@ -21,7 +21,7 @@ from faceattr.tasks import TaskSet
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
-__all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model"]
+__all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model", "write_weights"]
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -55,10 +55,21 @@ def save_model(model: Model, folder: str | Path) -> Path:
     """
     config = _to_json(_describe(model))
     path = check_output_folder(folder, "folder")
-    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
-    _write(path / WEIGHTS_NAME, lambda target: save_file(state, target))
+    write_weights(model, path / WEIGHTS_NAME)
     _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
     return path
+
+
+def write_weights(model: Model, path: Path) -> None:
+    """Write the weights file of a model, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
+    _write(path, lambda target: save_file(state, target))
 
 
 def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Model:

@@ -1,5 +1,6 @@
 """Figures from tables and arrays, all in one style."""
 
+from faceattr.report.costs import cost_summary, plot_cost
 from faceattr.report.differences import plot_differences
 from faceattr.report.figures import (
     gallery,
@@ -20,9 +21,11 @@ from faceattr.report.selective import plot_risk_coverage
 from faceattr.report.style import new_figure
 
 __all__ = [
+    "cost_summary",
     "gallery",
     "new_figure",
     "plot_confusion",
+    "plot_cost",
     "plot_differences",
     "plot_group_counts",
     "plot_history",
