@@ -178,7 +178,8 @@ def metrics_of(task: Task, data: RegressionData | ClassificationData) -> list[Me
     """Return the metrics that make sense for a task and what is known of it."""
     if isinstance(data, RegressionData):
         found = [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
-        return [metric for metric in found if metric.fits(task)]
+        bounded = data.low is not None
+        return [m for m in found if m.fits(task) and (bounded or not m.needs_limits)]
     found = [
         CLASSIFICATION_METRICS.get(name, argument="metric") for name in CLASSIFICATION_METRICS
     ]
