@@ -113,7 +113,7 @@ class TestValue:
 
     def test_a_single_task_need_not_be_named(self) -> None:
         table = pd.DataFrame({"age": [1.0, 2.0], "age_pred": [1.0, 4.0]})
-        evaluation = BinnedEvaluator(n_boot=0).evaluate(table)
+        evaluation = BinnedEvaluator(n_boot=0, min_count=1).evaluate(table)
         pd.testing.assert_frame_equal(evaluation.overall(), evaluation.overall("age"))
         assert evaluation.by("age").loc["0-4", "mae"] == 1.0
 

@@ -30,7 +30,7 @@ def evaluation(predictions: pd.DataFrame) -> Evaluation:
 def figures(evaluation: Evaluation, metric: str, by: str, task: str = "age") -> pd.DataFrame:
     frame = evaluation.to_frame()
     chosen = (frame["task"] == task) & (frame["metric"] == metric) & (frame["by"] == by)
-    return frame[chosen & frame["class"].isin(["", "overall"])]
+    return frame[chosen & frame["class"].isin(["", "overall"]) & (frame["stat"] == "value")]
 
 
 class TestFrame:
@@ -40,8 +40,8 @@ class TestFrame:
         assert all(frame[name].dtype == "str" for name in COLUMNS[:5])
         assert frame[["bin_index", "n"]].dtypes.eq("int64").all()
         assert frame[["value", "ci_low", "ci_high"]].dtypes.eq("float64").all()
-        assert (frame["stat"] == "value").all()
-        assert not frame.duplicated(COLUMNS[:5]).any()
+        assert not frame.duplicated([*COLUMNS[:5], "stat"]).any()
+        assert ((frame["stat"] == "value") == (frame["bin"] != "over bins")).all()
 
     def test_what_is_returned_can_be_changed_freely(self, evaluation: Evaluation) -> None:
         frame = evaluation.to_frame()
@@ -50,7 +50,7 @@ class TestFrame:
 
     def test_bins_keep_their_order_and_empty_ones_stay(self, predictions: pd.DataFrame) -> None:
         young = predictions[predictions["age"] <= 30]
-        rows = figures(BinnedEvaluator(n_boot=0).evaluate(young), "mae", "age")
+        rows = figures(BinnedEvaluator(n_boot=0, min_count=1).evaluate(young), "mae", "age")
         assert list(rows["bin"]) == list(Bins(AGE_BINS).labels)
         assert list(rows["bin_index"]) == list(range(10))
         assert rows["n"].tolist()[4:] == [0] * 6
@@ -88,7 +88,8 @@ class TestRowsLeftOut:
             3,
         ]
         assert age.loc["n_failed", "n"] == 60
-        by_age = frame[(frame["by"] == "age") & (frame["class"] != "male")]
+        by_age = frame[(frame["by"] == "age") & (frame["stat"] == "value")]
+        by_age = by_age[by_age["class"] != "male"]
         by_age = by_age[by_age["class"] != "female"]
         for metric, total in (("support", 50), ("n_missing_label", 3), ("n_failed", 7)):
             rows = by_age[(by_age["metric"] == metric) & (by_age["task"] == "age")]
@@ -128,7 +129,7 @@ class TestRowsLeftOut:
     def test_one_class_in_a_bin(self) -> None:
         table = make_predictions(40)
         table["gender"] = np.where(table["age"] <= 30, "male", table["gender"])
-        evaluation = BinnedEvaluator(n_boot=50, tasks=TASKS).evaluate(table)
+        evaluation = BinnedEvaluator(n_boot=50, tasks=TASKS, min_count=1).evaluate(table)
         assert np.isnan(evaluation.value("gender/roc_auc", by="age", label="14-24"))
         assert np.isnan(evaluation.value("gender/recall/female", by="age", label="14-24"))
         assert evaluation.value("gender/support/female", by="age", label="14-24") == 0
@@ -149,7 +150,9 @@ class TestProperties:
 
     @given(seed=st.integers(0, 10_000), edge=st.integers(1, 115))
     def test_the_whole_is_the_weighted_mean_of_its_bins(self, seed: int, edge: int) -> None:
-        evaluator = BinnedEvaluator(bins={"age": [0, edge, None]}, n_boot=0, tasks=TASKS)
+        evaluator = BinnedEvaluator(
+            bins={"age": [0, edge, None]}, n_boot=0, tasks=TASKS, min_count=1
+        )
         evaluation = evaluator.evaluate(make_predictions(30, seed))
         additive = {"age": ("mae", "mse", "bias", "within_5"), "gender": ("accuracy", "log_loss")}
         for task, metrics in additive.items():

@@ -404,7 +404,7 @@ class TestRegistry:
             return np.column_stack([*by_class, wrong.sum(axis=1)])
 
         table = draw(30, 2).assign(age=np.arange(30.0), age_pred=np.arange(30.0) * 1.1)
-        evaluation = BinnedEvaluator(n_boot=50).evaluate(table)
+        evaluation = BinnedEvaluator(n_boot=50, min_count=1).evaluate(table)
         assert evaluation.value("age/worst") == pytest.approx(2.9)
         assert evaluation.by("age", task="age", metrics=["worst"])["worst_low"].notna().sum() == 4
         wrong = int((table["x"] != table["x_pred"]).sum())

@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from faceattr._grouping import Grouping
 from faceattr.evaluation.bootstrap import percentile_intervals
+from faceattr.evaluation.chosen import SUPPORT
 from faceattr.evaluation.metrics import (
-    CLASSIFICATION_METRICS,
     OVERALL,
-    REGRESSION_METRICS,
     ClassificationData,
     FloatArray,
     Metric,
@@ -23,10 +22,7 @@ from faceattr.evaluation.metrics import (
 from faceattr.evaluation.rows import TaskRows
 from faceattr.tasks import ClassificationTask, Task
 
-__all__ = ["SUPPORT", "VALUE", "Cell", "Estimate", "cells_of", "compute", "metrics_of"]
-
-SUPPORT = "support"
-"""The metric that counts rows."""
+__all__ = ["VALUE", "Cell", "Estimate", "cells_of", "compute"]
 
 VALUE = "value"
 """The statistic of a bin's own figures."""
@@ -65,6 +61,7 @@ class Cell:
     n_failed: int
     n_unlabelled: int
     min_count: int
+    metrics: list[Metric]
     samples: list[FloatArray] = field(default_factory=list)
 
     @property
@@ -84,15 +81,16 @@ class Cell:
         # One row is no sample: it would come back unchanged and feign certainty.
         if len(self.data) > 1:
             chosen = counts[:, self.rows]
-            wanted = [metric for metric in metrics_of(self.task, self.data) if metric.interval]
-            self.samples.append(np.hstack([compute(metric, self.data, chosen) for metric in wanted]))
+            wanted = [metric for metric in self.metrics if metric.interval]
+            figures = [compute(metric, self.data, chosen) for metric in wanted]
+            self.samples.append(np.hstack(figures))
 
     def estimates(self) -> list[Estimate]:
         """Return all metrics, with their resamples."""
         ones, width = np.ones((1, len(self.data))), len(self.classes)
         samples = np.vstack(self.samples) if self.samples else None
         found, done = [], 0
-        for metric in metrics_of(self.task, self.data):
+        for metric in self.metrics:
             values, n = compute(metric, self.data, ones)[0], self._rests_on(metric)
             if metric.name != SUPPORT:
                 values = np.where(n >= self.min_count, values, np.nan)
@@ -151,15 +149,18 @@ class Cell:
 
 
 def cells_of(
-    part: TaskRows, groupings: Sequence[Grouping], min_count: int
+    part: TaskRows, groupings: Sequence[Grouping], metrics: Sequence[Metric], min_count: int
 ) -> Iterator[list[Cell]]:
     """Yield the cells of a task, a list a grouping; all rows together are never too few."""
+    known = _known(metrics, part.data)
     for grouping in groupings:
         least = 0 if grouping.column == OVERALL else min_count
-        yield [_cell(part, grouping, index, least) for index in range(len(grouping.names))]
+        yield [_cell(part, grouping, index, known, least) for index in range(len(grouping.names))]
 
 
-def _cell(part: TaskRows, grouping: Grouping, index: int, min_count: int) -> Cell:
+def _cell(
+    part: TaskRows, grouping: Grouping, index: int, metrics: list[Metric], min_count: int
+) -> Cell:
     inside = grouping.codes == index
     chosen = np.flatnonzero(inside[part.used])
     return Cell(
@@ -171,20 +172,15 @@ def _cell(part: TaskRows, grouping: Grouping, index: int, min_count: int) -> Cel
         int((part.failed & inside).sum()),
         int((part.unlabelled & inside).sum()),
         min_count,
+        metrics,
     )
 
 
-def metrics_of(task: Task, data: RegressionData | ClassificationData) -> list[Metric]:
-    """Return the metrics that make sense for a task and what is known of it."""
+def _known(metrics: Sequence[Metric], data: RegressionData | ClassificationData) -> list[Metric]:
     if isinstance(data, RegressionData):
-        found = [REGRESSION_METRICS.get(name, argument="metric") for name in REGRESSION_METRICS]
-        bounded = data.low is not None
-        return [m for m in found if m.fits(task) and (bounded or not m.needs_limits)]
-    found = [
-        CLASSIFICATION_METRICS.get(name, argument="metric") for name in CLASSIFICATION_METRICS
-    ]
+        return [metric for metric in metrics if data.low is not None or not metric.needs_limits]
     known = data.probabilities is not None
-    return [metric for metric in found if known or not metric.needs_probabilities]
+    return [metric for metric in metrics if known or not metric.needs_probabilities]
 
 
 def compute(

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from faceattr._grouping import Grouping
 from faceattr._validation import check_choice
+from faceattr.evaluation.cells import VALUE
 from faceattr.evaluation.metrics import (
     OVERALL,
     ClassificationData,
     FloatArray,
+    Metric,
     RegressionData,
     ratio,
 )
+from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
+from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.summary import summarise
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
@@ -32,6 +37,8 @@ MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
 }
 """Metrics of the table by bins, where none are asked for."""
 
+_COUNTS = ("support", "n_missing_label", "n_failed")
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -44,18 +51,30 @@ class Evaluation:
     tasks : TaskSet
         What was evaluated.
     columns : tuple of str
-        What the rows were grouped by.
-    data : mapping of str to RegressionData or ClassificationData
-        Labels and predictions of each task, of the rows that have both.
+        What the rows were grouped by; of crossed columns ``"age / gender"``.
+    table : pandas.DataFrame
+        The predictions, in the order of their ids.
+    parts : mapping of str to TaskRows
+        Of each task the labels and predictions, and which rows of the table they are.
+    groupings : mapping of str to Grouping
+        Of each column the bin of every row of the table.
     confidence : float
         Of the intervals.
+    min_count : int
+        Rows that a figure of a bin needs.
+    metrics : mapping of str to mapping of str to Metric
+        Of each task those that were computed, by name.
     """
 
     frame: pd.DataFrame = field(repr=False)
     tasks: TaskSet
     columns: tuple[str, ...]
-    data: Mapping[str, RegressionData | ClassificationData] = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    parts: Mapping[str, TaskRows] = field(repr=False)
+    groupings: Mapping[str, Grouping] = field(repr=False)
     confidence: float
+    min_count: int
+    metrics: Mapping[str, Mapping[str, Metric]] = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return all figures as one long table.
@@ -65,14 +84,21 @@ class Evaluation:
         pandas.DataFrame
             The columns ``task``, ``metric``, ``class`` (a class, "overall" for a figure over all
             classes, "" for tasks of numbers), ``by`` and ``bin`` (both "overall" for all rows),
-            ``bin_index`` (order of the bins, from 0), ``stat`` ("value"), ``value``, ``n`` (rows
-            that the figure rests on), ``ci_low`` and ``ci_high`` (NaN where there is no interval).
-            The metrics ``n_missing_label`` and ``n_failed`` count the rows left out of the others;
-            their ``n`` is the number of all rows.
+            ``bin_index`` (order of the bins, from 0), ``stat``, ``value`` (NaN for a bin of fewer
+            than `min_count` rows), ``n`` (rows that the figure rests on), ``ci_low`` and
+            ``ci_high`` (NaN where there is no interval). The metrics ``n_missing_label`` and
+            ``n_failed`` count the rows left out of the others; their ``n`` is the number of all
+            rows.
+
+            ``stat`` is "value" for the figures of a bin. Statistics over the bins have "mean",
+            "difference", "ratio", "worst" or "best" there and the bin "over bins"; ``bin_index`` is
+            that of the worst or best bin, else -1. See `BinnedEvaluator`.
         """
         return self.frame.copy()
 
-    def value(self, key: str, *, by: str = OVERALL, label: str = OVERALL) -> float:
+    def value(
+        self, key: str, *, by: str = OVERALL, label: str = OVERALL, stat: str = VALUE
+    ) -> float:
         """Return one figure.
 
         Parameters
@@ -81,6 +107,8 @@ class Evaluation:
             ``"task/metric"``, or ``"task/metric/class"``: ``"age/mae"``, ``"gender/f1/female"``.
         by, label : str
             The column grouped by and one of its bins; by default all rows.
+        stat : {"value", "mean", "difference", "ratio", "worst", "best"}
+            Anything but "value" is over the bins of `by`, and takes no `label`.
 
         Raises
         ------
@@ -98,7 +126,8 @@ class Evaluation:
         name, _, rest = key.partition("/")
         metric, _, cls = rest.partition("/")
         task = self._task(name, "key")
-        rows = self._rows(task, by)
+        label = label if stat == VALUE else OVER_BINS
+        rows = self._rows(task, by, stat)
         cls = cls or (OVERALL if isinstance(task, ClassificationTask) else "")
         check_choice(metric, "metric of key", list(dict.fromkeys(rows["metric"])))
         check_choice(label, "label", list(dict.fromkeys(rows["bin"])))
@@ -170,8 +199,7 @@ class Evaluation:
         rows = self._rows(chosen, column)
         known = list(dict.fromkeys(rows["metric"]))
         if metrics is None:
-            kind = "regression" if isinstance(chosen, RegressionTask) else "classification"
-            metrics = [name for name in MAIN_METRICS[kind] if name in known]
+            metrics = main_metrics(chosen, known)
         cls = "" if isinstance(chosen, RegressionTask) else OVERALL
         names = list(dict.fromkeys(rows["bin"]))
         table = pd.DataFrame(index=pd.CategoricalIndex(names, names, ordered=True, name=column))
@@ -185,6 +213,53 @@ class Evaluation:
         for metric in ("n_missing_label", "n_failed"):
             table[metric] = _column(rows, metric, cls, "value").astype(np.int64)
         return table
+
+    def over_bins(
+        self, column: str, *, task: str | None = None, metrics: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return how a task's figures differ between the bins of a column, a row a metric.
+
+        Parameters
+        ----------
+        column : str
+            One of those that the evaluator grouped by.
+        task : str, optional
+            May be left out where there is only one.
+        metrics : sequence of str, optional
+            By default the main ones. For classes they are those over all classes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``mean``, ``difference``, ``ratio``, ``worst`` and ``best`` of the bins, each with
+            ``<statistic>_low`` and ``<statistic>_high``; ``worst_bin`` and ``best_bin``, None where
+            no bin has enough rows.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such column, task or metric.
+        """
+        chosen = self._task(task, "task")
+        rows = self.frame[(self.frame["task"] == chosen.name) & (self.frame["by"] == column)]
+        self._rows(chosen, column)
+        rows = rows[(rows["bin"] == OVER_BINS) & rows["class"].isin(["", OVERALL])]
+        known = list(dict.fromkeys(rows["metric"]))
+        wanted = main_metrics(chosen, known) if metrics is None else list(metrics)
+        for metric in wanted:
+            check_choice(metric, "metrics", known)
+        table = pd.DataFrame(index=pd.Index(wanted, name="metric", dtype="str"))
+        for stat in STATISTICS:
+            own = rows[rows["stat"] == stat].set_index("metric").reindex(wanted)
+            for suffix, source in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high")):
+                table[stat + suffix] = own[source]
+            if stat in {"worst", "best"}:
+                table[f"{stat}_bin"] = self._bins(column, own["bin_index"])
+        return table
+
+    def _bins(self, column: str, places: pd.Series) -> list[str | None]:
+        names = self.groupings[column].names
+        return [names[int(place)] if place >= 0 else None for place in places]
 
     def summary(self) -> str:
         """Return the main figures as text for a terminal, at most 100 characters wide."""
@@ -213,12 +288,17 @@ class Evaluation:
         chosen = list(self.tasks) if task is None else [self._task(task, "task").name]
         return plot_evaluation(self, chosen)
 
+    @property
+    def data(self) -> dict[str, RegressionData | ClassificationData]:
+        """Labels and predictions of each task, of the rows that have both."""
+        return {name: part.data for name, part in self.parts.items()}
+
     def _task(self, name: str | None, argument: str) -> Task:
         if name is None and len(self.tasks) == 1:
             return next(iter(self.tasks.values()))
         return self.tasks[check_choice(name, argument, list(self.tasks))]
 
-    def _rows(self, task: Task, by: str) -> pd.DataFrame:
+    def _rows(self, task: Task, by: str, stat: str = VALUE) -> pd.DataFrame:
         if by != OVERALL and by not in self.columns:
             raise InvalidArgumentError(
                 "the evaluation is not grouped by this column",
@@ -227,7 +307,16 @@ class Evaluation:
                 found=repr(by),
                 hint=f"BinnedEvaluator(by=[..., {by!r}])",
             )
-        return self.frame[(self.frame["task"] == task.name) & (self.frame["by"] == by)]
+        check_choice(stat, "stat", (VALUE, *STATISTICS) if by != OVERALL else (VALUE,))
+        rows = self.frame[(self.frame["task"] == task.name) & (self.frame["by"] == by)]
+        return rows[rows["stat"] == stat]
+
+
+def main_metrics(task: Task, known: Sequence[str]) -> list[str]:
+    """Return those of `MAIN_METRICS` that are known of a task, or all that are if none is."""
+    kind = "regression" if isinstance(task, RegressionTask) else "classification"
+    found = [name for name in MAIN_METRICS[kind] if name in known]
+    return found or [name for name in known if name not in _COUNTS]
 
 
 def _column(rows: pd.DataFrame, metric: str, cls: str, source: str) -> FloatArray:

@@ -12,6 +12,7 @@ from faceattr._validation import check_integer, check_number
 from faceattr.binning import BinSpec
 from faceattr.evaluation.bootstrap import resampled_counts
 from faceattr.evaluation.cells import Cell, cells_of
+from faceattr.evaluation.chosen import MetricChoice, choose_metrics
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.groups import By, Columns, check_by, column_name, group_tables
 from faceattr.evaluation.metrics import OVERALL
@@ -51,6 +52,12 @@ class BinnedEvaluator:
     min_count : int, default 10
         A figure of a group that rests on fewer rows is NaN and takes no part in statistics over
         groups; its ``n`` is given all the same. Figures over all rows are always given.
+    metrics : sequence of str or callable, or a mapping of task to such a sequence, optional
+        By default all. A function of two arrays, truths and predictions, as scikit-learn has them,
+        is a metric too, named as it is: classes come to it as their names. It is called for every
+        group and resample, which takes its time; `regression_metric` and `classification_metric`
+        of `faceattr.evaluation` register metrics that are fast and known everywhere. Counts, and
+        mean and spread of the labels, are always given.
 
     Notes
     -----
@@ -91,6 +98,7 @@ class BinnedEvaluator:
         seed: int = 0,
         tasks: TaskSet | Task | Iterable[Task] | None = None,
         min_count: int = 10,
+        metrics: MetricChoice = None,
     ) -> None:
         self.by = by
         self.bins = bins
@@ -99,6 +107,7 @@ class BinnedEvaluator:
         self.seed = seed
         self.tasks = tasks
         self.min_count = min_count
+        self.metrics = metrics
 
     def evaluate(
         self, predictions: pd.DataFrame, quality: pd.DataFrame | None = None
@@ -139,7 +148,12 @@ class BinnedEvaluator:
         table = table.reset_index(drop=True)
         groupings = group_tables(table, quality, columns, self.bins, tasks)
         parts = [task_rows(table, task) for task in tasks.values()]
-        groups = [cells for part in parts for cells in cells_of(part, groupings, self.min_count)]
+        metrics = choose_metrics(self.metrics, tasks)
+        groups = [
+            cells
+            for part in parts
+            for cells in cells_of(part, groupings, metrics[part.task.name], self.min_count)
+        ]
         for counts in resampled_counts(len(table), self.n_boot, self.seed):
             for cell in chain.from_iterable(groups):
                 cell.resample(counts)
@@ -147,9 +161,12 @@ class BinnedEvaluator:
             frame=_frame([row for cells in groups for row in _figures(cells, self.confidence)]),
             tasks=tasks,
             columns=tuple(map(column_name, columns)),
-            data={part.task.name: part.data for part in parts},
+            table=table,
+            parts={part.task.name: part for part in parts},
+            groupings={each.column: each for each in groupings if each.column != OVERALL},
             confidence=float(self.confidence),
             min_count=self.min_count,
+            metrics={name: {each.name: each for each in own} for name, own in metrics.items()},
         )
 
     def _check(self, predictions: object, quality: pd.DataFrame | None) -> Columns:

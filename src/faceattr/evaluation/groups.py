@@ -95,7 +95,7 @@ def _flat(columns: Columns) -> list[str]:
 
 
 def _cross(groupings: Sequence[Grouping]) -> Grouping:
-    """Make a cell of each combination; of those with a missing value only what occurs, at the end."""
+    """Make a cell of each combination; of those with a missing value only those seen, last."""
     if len(groupings) == 1:
         return groupings[0]
     regular = [len(grouping.names) - grouping.stray for grouping in groupings]
@@ -104,7 +104,7 @@ def _cross(groupings: Sequence[Grouping]) -> Grouping:
     inside = (codes < np.array(regular)[:, None]).all(axis=0)
     sizes = [len(grouping.names) for grouping in groupings]
     places = np.ravel_multi_index(tuple(codes), sizes)
-    cells = np.ravel_multi_index(np.indices(regular).reshape(len(regular), -1), sizes)  # type: ignore[call-overload]
+    cells = np.ravel_multi_index(np.indices(regular).reshape(len(regular), -1), sizes)
     stray = np.unique(places[~inside])
     order = np.concatenate([cells, stray])
     position = np.zeros(prod(sizes), dtype=np.intp)

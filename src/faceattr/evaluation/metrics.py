@@ -133,6 +133,8 @@ class Metric:
         The unit of the tasks that it makes sense for, as "years"; "" for all tasks.
     needs_limits : bool, default False
         Whether it is left out for tables without columns of intervals.
+    own : bool, default False
+        Whether it is a plain function of the user's, which cannot be looked up by its name.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Metric:
     function: RegressionFunction | ClassificationFunction
     unit: str = ""
     needs_limits: bool = False
+    own: bool = False
 
     def fits(self, task: Task) -> bool:
         """Tell whether the metric makes sense for a task.

@@ -26,8 +26,8 @@ _SIGNED = frozenset({"bias"})
 
 
 def has_statistics(metric: Metric) -> bool:
-    """Tell whether one value of a metric can be better than another."""
-    return metric.better is not None or metric.name in _SIGNED
+    """Tell whether values of a metric are to be compared; of a function of the user's they are."""
+    return metric.own or metric.better is not None or metric.name in _SIGNED
 
 
 def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
@@ -42,8 +42,8 @@ def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
     Returns
     -------
     dict of str to numpy.ndarray of float64, shape (B,)
-        By the names of `STATISTICS`; without a ratio for a metric with a sign. A ratio is NaN where
-        a value is below 0 or all are 0.
+        By the names of `STATISTICS`; without a ratio for a metric with a sign, without worst and
+        best where neither way is better. A ratio is NaN where a value is below 0 or all are 0.
     """
     low, high = values.min(axis=1), values.max(axis=1)
     found = {"mean": values.mean(axis=1), "difference": high - low}
@@ -54,6 +54,8 @@ def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
         return found | {"worst": values[lines, worst], "best": values[lines, best]}
     ratio = np.full(len(values), np.nan)
     np.divide(low, high, out=ratio, where=(low >= 0) & (high > 0))
+    if metric.better is None:
+        return found | {"ratio": ratio}
     worst, best = (low, high) if metric.better == "higher" else (high, low)
     return found | {"ratio": ratio, "worst": worst, "best": best}
 
@@ -85,7 +87,9 @@ def figures_over_bins(
         if each.samples is not None
         for sample in over_bins(each.samples, each.metric).values()
     ]
-    limits = np.array(percentile_intervals(np.column_stack(samples), confidence)) if samples else None
+    limits = None
+    if samples:
+        limits = np.array(percentile_intervals(np.column_stack(samples), confidence))
     done = 0
     for each in chosen:
         names = _statistics_of(each.metric)
@@ -124,7 +128,7 @@ def _choose(cells: Sequence[Cell], estimates: Sequence[Sequence[Estimate]]) -> I
 
 
 def _statistics_of(metric: Metric) -> list[str]:
-    return [name for name in STATISTICS if name != "ratio" or metric.name not in _SIGNED]
+    return [name for name in STATISTICS if name in over_bins(np.zeros((1, 1)), metric)]
 
 
 def _row(cell: Cell, chosen: _Chosen, statistic: str, value: float) -> dict[str, Any]:

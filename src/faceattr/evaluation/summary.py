@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, OVERALL, REGRESSION_METRICS
+from faceattr.evaluation.cells import VALUE
+from faceattr.evaluation.metrics import OVERALL
+from faceattr.evaluation.over_bins import STATISTICS, has_statistics
 from faceattr.tasks import RegressionTask, Task
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ __all__ = ["summarise"]
 
 _BY_BIN = {"regression": ("mae", "rmse", "bias"), "classification": ("accuracy", "f1", "roc_auc")}
 _WIDTH = 100
+_COLUMNS = 3
+_TOO_FEW = "too few"
 
 
 def summarise(evaluation: Evaluation) -> str:
@@ -28,6 +32,11 @@ def summarise(evaluation: Evaluation) -> str:
             f"{task.name}, by {column}\n{_by_bins(evaluation, task, column)}"
             for column in evaluation.columns
         ]
+    if (evaluation.frame["stat"] != VALUE).any():
+        blocks.append(
+            "mean, difference, ratio, worst, best: over the groups with at least "
+            f"{evaluation.min_count} rows.\nOf many small groups one is always bad by chance."
+        )
     if evaluation.frame["ci_low"].notna().any():
         blocks.append(f"In brackets: {evaluation.confidence:.0%} bootstrap intervals.")
     return "\n\n".join(blocks) + "\n"
@@ -45,11 +54,10 @@ def _headline(evaluation: Evaluation, task: Task) -> str:
 
 
 def _overall(evaluation: Evaluation, task: Task) -> str:
-    table = evaluation.overall(task.name)
-    known = REGRESSION_METRICS if isinstance(task, RegressionTask) else CLASSIFICATION_METRICS
+    table, known = evaluation.overall(task.name), evaluation.metrics[task.name]
     value, classes = ("value", ()) if isinstance(task, RegressionTask) else (OVERALL, task.classes)
     names = [name for name in table.index if name in known]
-    labels = [known.get(name, argument="metric").label for name in names]
+    labels = [known[name].label for name in names]
     width = max(map(len, labels))
     rows = [table.loc[[name]] for name in names]
     digits = [_digits(evaluation, task, name) for name in names]
@@ -64,18 +72,38 @@ def _overall(evaluation: Evaluation, task: Task) -> str:
 
 
 def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
-    kind = "regression" if isinstance(task, RegressionTask) else "classification"
-    known = REGRESSION_METRICS if isinstance(task, RegressionTask) else CLASSIFICATION_METRICS
-    available = set(evaluation.overall(task.name).index)
-    metrics = [name for name in _BY_BIN[kind] if name in available]
+    metrics = _shown(evaluation, task)
     table = evaluation.by(column, task=task.name, metrics=metrics)
-    text = {column: [str(name) for name in table.index], "n": [f"{n:,}" for n in table["n"]]}
+    over = evaluation.over_bins(column, task=task.name, metrics=_compared(evaluation, task))
+    stats = [stat for stat in STATISTICS if len(over) and over[stat].notna().any()]
+    text = {column: [*map(str, table.index), *stats]}
+    text["n"] = [*(f"{n:,}" for n in table["n"]), *("" for _ in stats)]
     for metric in metrics:
+        digits = _digits(evaluation, task, metric)
         chosen = table[[metric, f"{metric}_low", f"{metric}_high"]]
-        text[known.get(metric, argument="metric").label] = _figures(
-            chosen, _digits(evaluation, task, metric)
-        )
+        figures = _figures(chosen, digits)
+        few = (table["n"] < evaluation.min_count) & chosen[metric].isna()
+        figures = [_TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)]
+        text[evaluation.metrics[task.name][metric].label] = figures + [
+            _figures(over.loc[[metric], [stat, f"{stat}_low", f"{stat}_high"]], digits)[0]
+            if metric in over.index
+            else ""
+            for stat in stats
+        ]
     return _text(text)
+
+
+def _shown(evaluation: Evaluation, task: Task) -> list[str]:
+    known = evaluation.metrics[task.name]
+    kind = "regression" if isinstance(task, RegressionTask) else "classification"
+    available = set(evaluation.overall(task.name).index)
+    own = [name for name, metric in known.items() if metric.own]
+    return ([name for name in _BY_BIN[kind] if name in available] + own)[:_COLUMNS]
+
+
+def _compared(evaluation: Evaluation, task: Task) -> list[str]:
+    known = evaluation.metrics[task.name]
+    return [name for name in _shown(evaluation, task) if has_statistics(known[name])]
 
 
 def _figures(table: pd.DataFrame, digits: int) -> list[str]:
@@ -94,7 +122,7 @@ def _digits(evaluation: Evaluation, task: Task, metric: str) -> int:
         return 0
     if isinstance(task, RegressionTask):
         percent = metric == "mape"
-        in_units = REGRESSION_METRICS.get(metric, argument="metric").in_units
+        in_units = evaluation.metrics[task.name][metric].in_units
         spread = evaluation.value(f"{task.name}/truth_std")
         return 2 if percent or (in_units and spread >= 1) else 4
     return 4
