@@ -81,6 +81,11 @@ class Calibration:
         """The columns by which rows are put into groups."""
         return tuple(dict.fromkeys(part.by for part in self.parts if part.by is not None))
 
+    @property
+    def new_columns(self) -> tuple[str, ...]:
+        """The columns that `apply` adds to a table."""
+        return tuple(name for part in self.parts for name in part.adds)
+
     def __getitem__(self, task: str) -> Part:
         """Return the calibration of a task, by its name."""
         names = [part.task.name for part in self.parts]
@@ -199,7 +204,7 @@ class Calibration:
             ) from error
 
     def _check_new(self, predictions: pd.DataFrame) -> None:
-        marks = [part.mark for part in self.parts if part.mark in predictions.columns]
+        marks = [name for name in self.new_columns if name in predictions.columns]
         if marks:
             raise TableError(
                 "the predictions are calibrated already",

@@ -73,16 +73,17 @@ class ClassCalibration:
         return None
 
     @property
-    def mark(self) -> str:
-        """The column whose presence tells that a table is calibrated already."""
-        return temperature_column(self.task.name)
+    def adds(self) -> tuple[str, ...]:
+        """The columns that it adds to a table."""
+        rule = [] if self.abstention is None else [abstain_column(self.task.name)]
+        return (temperature_column(self.task.name), *rule)
 
     def fill(self, table: pd.DataFrame) -> Filled:
         """Return the columns that are new or change, each of shape (n,)."""
         scaled = scale_probabilities(read_probabilities(table, self.task), self.temperature)
         names = dict(zip(self.needs, scaled.T, strict=True))
         filled: Filled = {name: column for name, column in names.items() if name in table}
-        filled[self.mark] = np.full(len(table), self.temperature)
+        filled[temperature_column(self.task.name)] = np.full(len(table), self.temperature)
         if self.abstention is not None:
             refused = self.abstention.refuses(scaled.max(axis=1, initial=0.0))
             filled[abstain_column(self.task.name)] = refused
@@ -124,16 +125,18 @@ class NumberCalibration:
         return self.interval.by
 
     @property
-    def mark(self) -> str:
-        """The column whose presence tells that a table is calibrated already."""
-        return level_column(self.task.name)
+    def adds(self) -> tuple[str, ...]:
+        """The columns that it adds to a table."""
+        name = self.task.name
+        rule = [] if self.abstention is None else [abstain_column(name)]
+        return (*limit_columns(name), level_column(name), *rule)
 
     def fill(self, table: pd.DataFrame) -> Filled:
         """Return the columns that are new, each of shape (n,)."""
         name = self.task.name
         low, high = self.interval.limits(table, name, self.task.bounds)
         filled: Filled = dict(zip(limit_columns(name), (low, high), strict=True))
-        filled[self.mark] = np.where(np.isnan(low), np.nan, self.interval.level)
+        filled[level_column(name)] = np.where(np.isnan(low), np.nan, self.interval.level)
         if self.abstention is not None:
             filled[abstain_column(name)] = self.abstention.refuses(confidence_of(table, self.task))
         return filled
@@ -158,7 +161,8 @@ def confidence_of(table: pd.DataFrame, task: Task) -> FloatArray:
     deviation of a number.
     """
     if isinstance(task, ClassificationTask):
-        return read_probabilities(table, task).max(axis=1, initial=-np.inf)
+        largest: FloatArray = read_probabilities(table, task).max(axis=1, initial=-np.inf)
+        return largest
     hint = "a distribution head predicts it; without it no prediction is surer than another"
     return -read_numbers(table, f"{task.name}_std", hint=hint)
 

@@ -1,5 +1,6 @@
 """Figures from tables and arrays, all in one style."""
 
+from faceattr.report.calibration import plot_coverage, plot_reliability
 from faceattr.report.figures import (
     gallery,
     plot_history,
@@ -22,6 +23,7 @@ __all__ = [
     "gallery",
     "new_figure",
     "plot_confusion",
+    "plot_coverage",
     "plot_group_counts",
     "plot_history",
     "plot_image",
@@ -29,6 +31,7 @@ __all__ = [
     "plot_learning_rate",
     "plot_losses",
     "plot_metric_by_bin",
+    "plot_reliability",
     "plot_residuals",
     "plot_risk_coverage",
     "plot_scores",
