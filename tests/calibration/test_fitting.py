@@ -213,7 +213,7 @@ class TestGroups:
             calibration = Calibrator(by="camera", tasks=TASKS).fit(table)
         interval = calibration["age"].interval
         assert interval.groups.fallback == ("drone",)
-        assert "fewer than 50 rows" in caplog.text
+        assert "fewer than 10 rows" in caplog.text
         assert "drone" in caplog.text
         found = calibration.apply(table.assign(camera=["drone", "new", None] * 200))
         width = (table["age_pred"] + interval.quantile).clip(upper=116)

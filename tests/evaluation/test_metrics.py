@@ -127,8 +127,10 @@ class TestIntervals:
         table = pd.DataFrame({"age": truth, "age_pred": truth + rng.normal(0, 3, 300)})
         table = table.assign(age_low=table["age_pred"] - 4, age_high=table["age_pred"] + 4)
         shown = BinnedEvaluator(n_boot=100).evaluate(table).by("age", metrics=["coverage"])
-        assert (shown["coverage_low"] <= shown["coverage"]).all()
-        assert shown["coverage"].between(0.6, 1).all()
+        enough = shown[shown["n"] >= 10]
+        assert len(enough) >= 7
+        assert (enough["coverage_low"] <= enough["coverage"]).all()
+        assert enough["coverage"].between(0.6, 1).all()
 
     def test_a_metric_that_needs_ends_says_so(self) -> None:
         data = RegressionData(np.ones(2), np.ones(2))

@@ -67,12 +67,14 @@ class Calibrator:
     score : {"absolute", "normalized", "quantile"}, default "absolute"
         How intervals are shaped: as wide for everyone; in proportion to ``<task>_std`` (Lei et al.
         2018); or ``<task>_q05`` to ``<task>_q95`` moved by one number (Romano et al. 2019).
-    min_count : int, default 50
-        Rows that a group needs for a quantile of its own. With n rows the coverage that a group
-        then gets varies by about ``sqrt(level * (1 - level) / n)`` from one set of rows to
-        another: 4 points with 50 at 0.9. A smaller group gets the quantile over all rows, for
-        which the level holds over all but not within it; a log warning and
-        ``calibration.to_frame()`` name such groups.
+    min_count : int, default 10
+        Rows that a group needs for a quantile of its own, and never fewer than the quantile needs
+        to exist: 9 at 0.9, 19 at 0.95. A smaller group, and rows of no known group, get the
+        quantile over all rows. The level is not promised for these, and where they are the harder
+        ones it is missed there and a little over all; a log warning and ``calibration.to_frame()``
+        name such groups. With n rows the coverage that a group gets varies by about
+        ``sqrt(level * (1 - level) / n)`` from one set of rows to another: 9 points with 10 rows
+        at 0.9, 4 with 50.
     abstain : mapping of str to Abstain, optional
         Rules of abstention, by task.
     tasks : TaskSet, task or sequence of tasks, optional
@@ -113,7 +115,7 @@ class Calibrator:
         bins: Mapping[str, BinSpec] | None = None,
         *,
         score: Score = "absolute",
-        min_count: int = 50,
+        min_count: int = 10,
         abstain: Mapping[str, Abstain] | None = None,
         tasks: TaskSet | Task | Iterable[Task] | None = None,
     ) -> None:
