@@ -21,6 +21,7 @@ from faceattr.binning import AGE_BINS
 from faceattr.evaluation import (
     Abstain,
     Calibrator,
+    RiskCoverage,
     abstention_curve,
     coverage_over_splits,
     reliability,
@@ -40,14 +41,14 @@ SEED = 0
 RIGHT = 0.97
 BY = ["age", "age_pred", "gender", "race"]
 BINS = {"age": AGE_BINS, "age_pred": AGE_BINS}
-OWN = {"by": "age_pred", "bins": {"age_pred": AGE_BINS}}
+AGES = {"age_pred": AGE_BINS}
 METHODS = {
     "split": Calibrator(LEVEL, tasks=TASKS),
     "split, in proportion to std": Calibrator(LEVEL, score="normalized", tasks=TASKS),
     "split, q05 and q95 moved": Calibrator(LEVEL, score="quantile", tasks=TASKS),
-    "by predicted age": Calibrator(LEVEL, "age_pred", OWN["bins"], tasks=TASKS),
+    "by predicted age": Calibrator(LEVEL, "age_pred", AGES, tasks=TASKS),
     "by predicted age, q05 and q95 moved": Calibrator(
-        LEVEL, "age_pred", OWN["bins"], score="quantile", tasks=TASKS
+        LEVEL, "age_pred", AGES, score="quantile", tasks=TASKS
     ),
 }
 DRAWN = ["split", "split, q05 and q95 moved", "by predicted age"]
@@ -176,12 +177,12 @@ LABELS = {"age": "true age", "age_pred": "predicted age", "race": "race label"}
 
 
 def overall(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, table in found.items():
         row = table.iloc[0]
         mean = {"mean": row["coverage"], "mean_low": row["mean_low"], "mean_high": row["mean_high"]}
         ends = [f"{k}{end}" for k in ("coverage", "width") for end in ("", "_low", "_high")]
-        rows.append({"intervals": name, **mean, **row[ends].to_dict()})
+        rows.append({"intervals": name, **mean, **{end: row[end] for end in ends}})
     table = with_intervals(pd.DataFrame(rows), ["mean", "coverage"], digits=4)
     return with_intervals(table, ["width"], digits=2)
 
@@ -189,7 +190,7 @@ def overall(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def of_groups(
     found: Mapping[str, pd.DataFrame], column: str, figure: str, *, digits: int
 ) -> pd.DataFrame:
-    columns = {}
+    columns: dict[str, object] = {}
     for name, table in found.items():
         rows = table[table["by"] == column]
         columns |= {"group": rows["bin"].to_numpy(), "n": rows["n"].to_numpy()}
@@ -201,7 +202,7 @@ def findings(found: Mapping[str, pd.DataFrame]) -> str:
     lines = []
     for name in found:
         rows = found[name][found[name]["by"] != "overall"]
-        worst = rows.loc[rows["coverage"].idxmin()]
+        worst = rows.iloc[int(rows["coverage"].argmin())]
         known = found[name][found[name]["by"] == "age_pred"]
         gap = (known["coverage"] - LEVEL).abs().max()
         lines.append(
@@ -223,10 +224,11 @@ def findings(found: Mapping[str, pd.DataFrame]) -> str:
 def refusals(predictions: pd.DataFrame, splits: int) -> list[str]:
     curves = abstention_curve(
         predictions, tasks=TASKS, coverages=[1, 0.95, 0.9, 0.8, 0.7, 0.5], seed=SEED
-    ).to_frame()
+    )
+    frame = curves.to_frame()
     tables = []
     for task, digits in (("gender", 4), ("age", 2)):
-        rows = curves[(curves["task"] == task) & (curves["by"] == f"{task}_confidence")]
+        rows = frame[(frame["task"] == task) & (frame["by"] == f"{task}_confidence")]
         rows = rows.rename(columns={"ci_low": "value_low", "ci_high": "value_high"})
         rows = rows[["coverage", "n", "value", "value_low", "value_high"]]
         rows = rows.assign(coverage=[f"{share:.0%}" for share in rows["coverage"]])
@@ -240,10 +242,20 @@ def refusals(predictions: pd.DataFrame, splits: int) -> list[str]:
         "probable (gender) or whose predicted standard deviation is the largest (age). "
         "Intervals are bootstrap intervals of 1,000 resamples of all images.\n",
         *tables,
-        "For age it is not only the wrong that are refused: errors grow with age, and so does the "
-        "predicted deviation, so that the old are refused first.\n",
+        "Refusing is not neutral. Percent refused when 80 % are kept, by true age:\n",
+        to_markdown(refused(curves), digits=1, index=False),
         rule(predictions, splits),
     ]
+
+
+def refused(curves: RiskCoverage) -> pd.DataFrame:
+    columns: dict[str, object] = {}
+    for task in TASKS:
+        rows = curves.dropped_shares("age", coverage=0.8, bins=AGE_BINS)
+        rows = rows[(rows["by"] == f"{task}_confidence") & (rows["task"] == task)]
+        columns |= {"age": rows["bin"].to_numpy(), "n": rows["n"].to_numpy()}
+        columns[f"by confidence in {task}"] = 100 * rows["share"].to_numpy()
+    return pd.DataFrame(columns)
 
 
 def rule(predictions: pd.DataFrame, splits: int) -> str:

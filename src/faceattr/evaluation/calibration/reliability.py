@@ -17,7 +17,7 @@ __all__ = ["reliability", "share_interval"]
 
 def reliability(
     predictions: pd.DataFrame,
-    task: str | ClassificationTask,
+    task: str | Task,
     *,
     label: str | None = None,
     n_bins: int = ECE_BINS,
@@ -33,7 +33,7 @@ def reliability(
     predictions : pandas.DataFrame
         Of labelled rows, calibrated or not.
     task : str or ClassificationTask
-        By its name, where it can be told from the columns.
+        One of classes; by its name, where it can be told from the columns.
     label : str, optional
         A class: its probability against the share of rows that are of it. By default the
         probability of the predicted class against the share of right predictions.
