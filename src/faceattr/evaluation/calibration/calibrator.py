@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from faceattr._validation import check_choice, check_integer, check_number
+from faceattr._validation import check_choice
 from faceattr.binning import BinSpec
 from faceattr.calibration import (
     Abstention,
@@ -19,11 +19,12 @@ from faceattr.calibration import (
     scale_probabilities,
 )
 from faceattr.calibration.columns import read_numbers
-from faceattr.calibration.intervals import SCORES, Score, least_rows
+from faceattr.calibration.intervals import Score, least_rows
 from faceattr.calibration.parts import Part, confidence_of
 from faceattr.evaluation.calibration.abstaining import Abstain
 from faceattr.evaluation.calibration.fitting import (
     Settings,
+    check_settings,
     fit_interval,
     fit_temperature,
     need_rows,
@@ -152,7 +153,7 @@ class Calibrator:
             be had.
         """
         table = check_table(predictions)
-        settings = self.settings()
+        settings = check_settings(self.level, self.score, self.min_count)
         tasks = tasks_of(table, self.tasks)
         by = check_by(self.by, self.bins, tasks)
         rules = _check_rules(self.abstain, tasks)
@@ -173,19 +174,6 @@ class Calibrator:
             )
         ids = table["sample_id"].astype(str) if "sample_id" in table.columns else ()
         return Calibration(tuple(parts), fitted_on=frozenset(ids))
-
-    def settings(self) -> Settings:
-        """Return what intervals are to be, checked."""
-        level = check_number(self.level, "level", low=0, high=1, low_open=True)
-        if level >= 1:
-            raise InvalidArgumentError(
-                "no interval but an endless one is always right",
-                argument="level",
-                expected="between 0 and 1",
-                found=repr(self.level),
-            )
-        check_choice(self.score, "score", SCORES)
-        return Settings(level, self.score, check_integer(self.min_count, "min_count", low=1))
 
     def _fit_task(
         self, table: pd.DataFrame, task: Task, settings: Settings, rule: Abstain | None

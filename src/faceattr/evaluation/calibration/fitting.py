@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from faceattr._validation import check_choice, check_integer, check_number
 from faceattr.calibration import GroupQuantiles, GroupRule, Interval, conformal_quantile
-from faceattr.calibration.intervals import Score, least_rows
+from faceattr.calibration.intervals import SCORES, Score, least_rows
 from faceattr.calibration.temperature import log_probabilities
 from faceattr.evaluation.metrics import FloatArray
-from faceattr.exceptions import TableError
+from faceattr.exceptions import InvalidArgumentError, TableError
 
-__all__ = ["Settings", "fit_interval", "fit_temperature", "need_rows"]
+__all__ = ["Settings", "check_settings", "fit_interval", "fit_temperature", "need_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,26 @@ class Settings:
     def least(self) -> int:
         """The rows that a group needs, also for its quantile to exist."""
         return max(self.min_count, least_rows(self.level))
+
+
+def check_settings(level: object, score: object, min_count: object) -> Settings:
+    """Return what intervals are to be.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If a value is outside its limits.
+    """
+    share = check_number(level, "level", low=0, high=1, low_open=True)
+    if share >= 1:
+        raise InvalidArgumentError(
+            "no interval but an endless one is always right",
+            argument="level",
+            expected="between 0 and 1",
+            found=repr(level),
+        )
+    chosen = SCORES[SCORES.index(check_choice(score, "score", SCORES))]
+    return Settings(share, chosen, check_integer(min_count, "min_count", low=1))
 
 
 def fit_temperature(probabilities: FloatArray, truth: npt.NDArray[np.int64]) -> float:

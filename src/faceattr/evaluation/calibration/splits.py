@@ -15,7 +15,12 @@ from faceattr.binning import BinSpec
 from faceattr.calibration import GroupRule, Interval
 from faceattr.calibration.intervals import Frame, least_rows
 from faceattr.evaluation.calibration.calibrator import Calibrator
-from faceattr.evaluation.calibration.fitting import Settings, fit_interval, need_rows
+from faceattr.evaluation.calibration.fitting import (
+    Settings,
+    check_settings,
+    fit_interval,
+    need_rows,
+)
 from faceattr.evaluation.calibration.reading import (
     check_by,
     check_held_out,
@@ -92,7 +97,7 @@ def coverage_over_splits(
     """
     calibrator = Calibrator() if calibrator is None else calibrator
     table = check_table(predictions)
-    settings = calibrator.settings()
+    settings = check_settings(calibrator.level, calibrator.score, calibrator.min_count)
     check_integer(n_splits, "n_splits", low=1, high=100_000)
     check_integer(seed, "seed", low=0)
     check_number(share, "share", low=0.01, high=0.99)
