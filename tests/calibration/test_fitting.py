@@ -328,7 +328,9 @@ class TestErrors:
         with pytest.raises(TableError, match="trained on") as caught:
             Calibrator(tasks=TASKS).fit(table.assign(split=split))
         assert caught.value.rows == ("00000.jpg", "00001.jpg", "00002.jpg")
-        assert Calibrator(tasks=TASKS).fit(table.assign(split="test"))
+        assert "cross_validate" in caught.value.hint
+        for held_out in ("test", None, pd.Categorical(["valid"] * len(table))):
+            assert Calibrator(tasks=TASKS).fit(table.assign(split=held_out))
 
     def test_twice(self, table) -> None:
         calibration = Calibrator(tasks=TASKS).fit(table)

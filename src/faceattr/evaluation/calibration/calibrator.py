@@ -89,7 +89,8 @@ class Calibrator:
     above or below it. `coverage_over_splits` shows what groups get.
 
     Held-out means rows on which neither weights nor settings were chosen. What can be told is
-    refused: rows whose ``split`` is "train". A validation part on which the best epoch was chosen
+    refused: rows whose ``split`` is "train" (out-of-fold predictions of such rows are held out:
+    drop the column). A validation part on which the best epoch was chosen
     makes a calibration slightly too hopeful.
 
     References

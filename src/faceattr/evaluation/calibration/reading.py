@@ -60,7 +60,7 @@ def check_held_out(predictions: pd.DataFrame) -> None:
     """
     if "split" not in predictions.columns:
         return
-    trained = np.flatnonzero((predictions["split"] == _TRAIN).fillna(False).to_numpy(dtype=bool))
+    trained = np.flatnonzero(predictions["split"].isin([_TRAIN]).to_numpy(dtype=bool))
     if len(trained):
         names = row_names(predictions)
         raise TableError(
@@ -68,7 +68,8 @@ def check_held_out(predictions: pd.DataFrame) -> None:
             argument="predictions, column 'split'",
             rows=[names[row] for row in trained],
             expected="held-out rows alone",
-            hint="predictions[predictions['split'] != 'train']",
+            hint="predictions[predictions['split'] != 'train']; of predictions by models that did "
+            "not see them, as cross_validate gives: predictions.drop(columns='split')",
         )
 
 
