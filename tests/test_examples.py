@@ -60,6 +60,17 @@ def test_balance(tmp_path, monkeypatch, capsys):
     assert "balanced" in out.splitlines()[-6]
 
 
+def test_calibrate(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    load("calibrate", monkeypatch).main(images=300, epochs=1)
+    written = {path.name for path in (tmp_path / "calibrate-output").iterdir()}
+    assert {"model", "reliability.png", "coverage.png"} <= written
+    out = capsys.readouterr().out
+    assert "interval_width" in out
+    assert "at 90%;" in out
+
+
 def write_utkface(folder, count):
     faces = Dataset.synthetic(count, size=64)
     folder.mkdir()
@@ -219,6 +230,28 @@ def test_baselines_refuse_predictions_of_other_images(tmp_path, baselines):
     write_table(train.table.assign(age_pred=30.0, gender_pred="male"), tmp_path / "other.csv")
     with pytest.raises(SystemExit, match="12 of 12 are missing, 48 are extra"):
         baselines("--data", data, "--predictions", tmp_path / "other.csv")
+
+
+def test_calibration_utkface(tmp_path, monkeypatch):
+    from calibration_samples import make_predictions
+    from faceattr.tables import write_table
+
+    table = make_predictions(2000).rename(columns={"camera": "race"}).assign(split="test")
+    write_table(table, tmp_path / "predictions.csv")
+    example = load("calibration_utkface", monkeypatch)
+    options = ["--predictions", tmp_path / "predictions.csv", "--splits", 6, "--out", tmp_path]
+    monkeypatch.setattr(example, "RIGHT", 0.8)
+    arguments = example.parse_arguments([str(option) for option in options])
+    monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
+    example.main()
+    page = (tmp_path / "calibration-utkface.md").read_text(encoding="utf-8")
+    assert "2,000 held-out images" in page
+    assert "| log_loss |" in page
+    assert "the worst group of all is true age" in page
+    assert "`Abstain(right=0.8)`" in page
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert pictures == {f"calibration-utkface{end}.png" for end in ("", "-reliability")}
+    assert all(name in page for name in pictures)
 
 
 @pytest.mark.parametrize("recipe", ["default", "study"])

@@ -32,6 +32,7 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
     "module",
     [
         "faceattr.binning",
+        "faceattr.calibration",
         "faceattr.data",
         "faceattr.data.audit.auditing",
         "faceattr.data.audit.page",

@@ -15,7 +15,15 @@ from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.tables import check_ids
 from faceattr.tasks import ClassificationTask, TaskSet
 
-__all__ = ["MISSING", "NOT_SCORED", "Grouping", "JointGroups", "group_rows", "join_quality"]
+__all__ = [
+    "MISSING",
+    "NOT_SCORED",
+    "Grouping",
+    "JointGroups",
+    "group_rows",
+    "is_binned",
+    "join_quality",
+]
 
 MISSING = "missing"
 """The bin of rows that lack the value that they are grouped by."""
@@ -161,13 +169,18 @@ def group_rows(
         If the bins do not fit the column, or it has more than 200 groups.
     """
     values = table[column]
-    if column in bins or (_is_number(values) and not _is_code(values, column)):
+    if is_binned(values, column, bins):
         default: BinSpec = AGE_BINS if column == "age" else _DEFAULT_QUANTILES
         chosen = make_bins(bins.get(column, default), values, argument=f"bins[{column!r}]")
         assigned = chosen.assign(values, missing=missing)
         names = tuple(assigned.categories)
         return Grouping(column, names, assigned.codes.astype(np.intp), len(names) - len(chosen))
     return _group_categories(values, column, tasks, missing)
+
+
+def is_binned(values: pd.Series, column: str, bins: Mapping[str, BinSpec]) -> bool:
+    """Tell whether `group_rows` puts a column into bins; else each of its values is a group."""
+    return column in bins or (_is_number(values) and not _is_code(values, column))
 
 
 def _group_categories(values: pd.Series, column: str, tasks: TaskSet, missing: str) -> Grouping:

@@ -26,7 +26,10 @@ RESERVED_NAMES = frozenset(
 )
 """Column names that tables use themselves, so that no task may have them."""
 
-RESERVED_SUFFIXES = ("_pred", "_std", "_q05", "_q95", "_low", "_high", "_level", "_issue")
+RESERVED_SUFFIXES = (
+    *("_pred", "_std", "_q05", "_q95", "_low", "_high", "_level", "_temperature", "_abstain"),
+    "_issue",
+)
 """Endings of the columns that tables derive from a task's name."""
 
 

@@ -25,7 +25,7 @@ from faceattr.evaluation import (
     higher_is_better,
     regression_metric,
 )
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.registry import Registry
 from faceattr.tasks import ClassificationTask, RegressionTask, Task
 
@@ -76,9 +76,74 @@ NUMBERS: dict[str, Callable[[Floats, Floats], float]] = {
 }
 
 
+OF_INTERVALS: dict[str, Callable[[Floats, Floats, Floats], float]] = {
+    "coverage": lambda t, low, high: sk.accuracy_score(
+        np.ones(len(t)), (low <= t).astype(int) * (t <= high)
+    ),
+    "interval_width": lambda t, low, high: sk.mean_absolute_error(low, high),
+}
+
+
+class TestIntervals:
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "Int64", "Float32"])
+    def test_equal_to_a_reference(self, dtype: str) -> None:
+        rng = np.random.default_rng(5)
+        truth, guess = rng.integers(0, 90, (2, 60))
+        table = pd.DataFrame({"x": truth, "x_pred": guess, "x_low": guess - 30})
+        table = table.assign(x_high=guess + rng.integers(0, 40, 60)).astype(dtype)
+        evaluation = evaluate(table, RegressionTask("x"))
+        values = table.to_numpy(dtype=np.float64).T
+        for metric, reference in OF_INTERVALS.items():
+            expected = reference(values[0], values[2], values[3])
+            assert close(evaluation.value(f"x/{metric}"), expected)
+        assert 0 < evaluation.value("x/coverage") < 1
+
+    def test_both_ends_belong_to_an_interval(self) -> None:
+        table = pd.DataFrame({"x": [1.0, 2.0, 2.1], "x_pred": 1.5, "x_low": 1.0, "x_high": 2.0})
+        assert evaluate(table, RegressionTask("x")).value("x/coverage") == pytest.approx(2 / 3)
+
+    def test_rows_without_an_interval_are_left_out_and_counted(self) -> None:
+        low = [0.0, np.nan, 0.0, np.nan]
+        table = pd.DataFrame({"x": [1.0, 2, 3, 4], "x_pred": 2.0, "x_low": low, "x_high": 2.0})
+        frame = evaluate(table, RegressionTask("x")).to_frame().set_index("metric")
+        assert frame.loc["coverage", ["value", "n"]].tolist() == [0.5, 2]
+        assert frame.loc["interval_width", ["value", "n"]].tolist() == [2.0, 2]
+        assert frame.loc["mae", "n"] == 4
+
+    def test_without_both_columns_there_is_no_coverage(self) -> None:
+        table = pd.DataFrame({"x": [1.0, 2.0], "x_pred": 1.5, "x_low": 1.0})
+        found = set(evaluate(table, RegressionTask("x")).to_frame()["metric"])
+        assert found.isdisjoint(OF_INTERVALS)
+
+    def test_ends_the_wrong_way_round_are_refused(self) -> None:
+        table = pd.DataFrame({"x": [1.0, 2.0], "x_pred": 1.5, "x_low": [1.0, 3.0], "x_high": 2.0})
+        with pytest.raises(TableError, match="row 1") as caught:
+            evaluate(table, RegressionTask("x"))
+        assert caught.value.argument == "predictions, column 'x_low'"
+
+    def test_groups_have_coverage_with_intervals(self) -> None:
+        rng = np.random.default_rng(6)
+        truth = rng.uniform(0, 80, 300)
+        table = pd.DataFrame({"age": truth, "age_pred": truth + rng.normal(0, 3, 300)})
+        table = table.assign(age_low=table["age_pred"] - 4, age_high=table["age_pred"] + 4)
+        shown = BinnedEvaluator(n_boot=100).evaluate(table).by("age", metrics=["coverage"])
+        enough = shown[shown["n"] >= 10]
+        assert len(enough) >= 7
+        assert (enough["coverage_low"] <= enough["coverage"]).all()
+        assert enough["coverage"].between(0.6, 1).all()
+
+    def test_a_metric_that_needs_ends_says_so(self) -> None:
+        data = RegressionData(np.ones(2), np.ones(2))
+        for name in OF_INTERVALS:
+            metric = REGRESSION_METRICS.get(name, argument="metric")
+            assert metric.needs_limits
+            with pytest.raises(InvalidArgumentError, match="ends of intervals"):
+                metric.function(data, np.ones((1, 2)))  # type: ignore[arg-type]
+
+
 class TestNumbers:
     def test_every_metric_is_held_against_a_reference(self) -> None:
-        assert set(NUMBERS) == set(REGRESSION_METRICS)
+        assert {*NUMBERS, *OF_INTERVALS} == set(REGRESSION_METRICS)
 
     @pytest.mark.parametrize("metric", sorted(NUMBERS))
     @pytest.mark.parametrize(
@@ -175,6 +240,31 @@ def _log_loss(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float
     return sk.log_loss(truth, probabilities[:, order], labels=sorted(classes))
 
 
+def _brier(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float:
+    if len(classes) == 2:
+        return sk.brier_score_loss(truth == classes[1], probabilities[:, 1])
+    order = np.argsort(classes)
+    return sk.brier_score_loss(
+        truth.astype(str), probabilities[:, order], labels=sorted(classes), scale_by_half=False
+    )
+
+
+def _gap(sure: Floats, right: Any) -> float:
+    """Return the calibration error as Guo et al. write it down, bin by bin."""
+    total = 0.0
+    for m in range(1, 16):
+        low, high = np.linspace(0, 1, 16)[m - 1 : m + 1]
+        inside = (sure > low) & (sure <= high) | ((m == 1) & (sure == 0))
+        if inside.any():
+            total += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
+    return total
+
+
+def _ece(truth: Any, guess: Any, probabilities: Any, classes: Any) -> float:
+    chosen = np.array([list(classes).index(name) for name in guess])
+    return _gap(probabilities[np.arange(len(truth)), chosen], truth == guess)
+
+
 OVERALL: dict[str, Callable[..., float]] = {
     "support": lambda t, g, p, c: len(t),
     "accuracy": lambda t, g, p, c: sk.accuracy_score(t, g),
@@ -184,6 +274,8 @@ OVERALL: dict[str, Callable[..., float]] = {
     "roc_auc": _ranking(sk.roc_auc_score),
     "average_precision": _ranking(sk.average_precision_score),
     "log_loss": _log_loss,
+    "brier": _brier,
+    "ece": _ece,
 }
 
 
@@ -209,6 +301,8 @@ BY_CLASS: dict[str, Callable[..., float]] = {
     "roc_auc": lambda t, g, p, c, k: sk.roc_auc_score(t == c[k], p[:, k]),
     "average_precision": lambda t, g, p, c, k: sk.average_precision_score(t == c[k], p[:, k]),
     "log_loss": _log_loss_of_class,
+    "brier": lambda t, g, p, c, k: sk.brier_score_loss(t == c[k], p[:, k]),
+    "ece": lambda t, g, p, c, k: _gap(p[:, k], t == c[k]),
 }
 
 
@@ -291,7 +385,7 @@ class TestClasses:
         evaluation = evaluate(table, ClassificationTask("x", classes=CLASSES[2]))
         found = set(evaluation.to_frame()["metric"])
         assert {"accuracy", "f1"} < found
-        assert found.isdisjoint({"roc_auc", "average_precision", "log_loss"})
+        assert found.isdisjoint({"roc_auc", "average_precision", "log_loss", "brier", "ece"})
 
     def test_one_probability_of_two_is_enough(self) -> None:
         table = draw(20, 2)
@@ -362,7 +456,7 @@ class TestCounts:
     def test_numbers(self, metric: str, counts: list[int]) -> None:
         rng = np.random.default_rng(2)
         truth, guess = rng.integers(0, 90, (2, 12)).astype(np.float64)
-        data = RegressionData(truth, guess)
+        data = RegressionData(truth, guess, np.where(truth > 80, np.nan, guess - 20), guess + 30)
         repeated = data.take(np.repeat(np.arange(12), counts))
         self._check(REGRESSION_METRICS, metric, data, repeated, counts)
 

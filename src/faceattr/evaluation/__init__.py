@@ -2,6 +2,11 @@
 
 import faceattr.evaluation.classification
 import faceattr.evaluation.regression  # noqa: F401 - both register the library's metrics
+from faceattr.evaluation.calibration.abstaining import Abstain, abstention_curve
+from faceattr.evaluation.calibration.calibrator import Calibrator
+from faceattr.evaluation.calibration.reliability import reliability
+from faceattr.evaluation.calibration.showing import before_and_after
+from faceattr.evaluation.calibration.splits import coverage_over_splits
 from faceattr.evaluation.comparison import Comparison, compare
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.evaluator import BinnedEvaluator
@@ -21,16 +26,22 @@ from faceattr.evaluation.selective_result import RiskCoverage
 __all__ = [
     "CLASSIFICATION_METRICS",
     "REGRESSION_METRICS",
+    "Abstain",
     "BinnedEvaluator",
+    "Calibrator",
     "ClassificationData",
     "Comparison",
     "Evaluation",
     "Metric",
     "RegressionData",
     "RiskCoverage",
+    "abstention_curve",
+    "before_and_after",
     "classification_metric",
     "compare",
+    "coverage_over_splits",
     "higher_is_better",
     "regression_metric",
+    "reliability",
     "risk_coverage",
 ]

@@ -177,9 +177,10 @@ def _cell(
 
 
 def _known(metrics: Sequence[Metric], data: RegressionData | ClassificationData) -> list[Metric]:
-    if isinstance(data, RegressionData) or data.probabilities is not None:
-        return list(metrics)
-    return [metric for metric in metrics if not metric.needs_probabilities]
+    if isinstance(data, RegressionData):
+        return [metric for metric in metrics if data.low is not None or not metric.needs_limits]
+    known = data.probabilities is not None
+    return [metric for metric in metrics if known or not metric.needs_probabilities]
 
 
 def compute(

@@ -23,8 +23,12 @@ from faceattr.evaluation.metrics import (
 from faceattr.exceptions import InvalidArgumentError
 
 __all__ = [
+    "ECE_BINS",
     "accuracy",
     "average_precision",
+    "brier",
+    "confidence_bins",
+    "ece",
     "f1",
     "log_loss",
     "precision",
@@ -33,17 +37,20 @@ __all__ = [
     "support",
 ]
 
+ECE_BINS = 15
+"""Bins of the calibration error, as in most papers."""
+
 _Mask: TypeAlias = npt.NDArray[np.bool_]
 _Ranking: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 _Curve: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def _labelled(data: ClassificationData) -> _Mask:
-    return _with_all(data.truth[:, None] == np.arange(data.n_classes))
+    return _with_all(_is_class(data.truth, data.n_classes))
 
 
 def _predicted(data: ClassificationData) -> _Mask:
-    return _with_all(data.prediction[:, None] == np.arange(data.n_classes))
+    return _with_all(_is_class(data.prediction, data.n_classes))
 
 
 def _labelled_or_predicted(data: ClassificationData) -> _Mask:
@@ -128,6 +135,57 @@ def log_loss(data: ClassificationData, counts: FloatArray) -> FloatArray:
     labelled, _, _ = _tallies(data, counts)
     by_class = sums_by_code(counts * losses, data.truth, data.n_classes)
     return _with_last(ratio(by_class, labelled), ratio(counts @ losses, counts.sum(axis=1)))
+
+
+@classification_metric("brier", label="Brier score", better="lower", needs_probabilities=True)
+def brier(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Mean squared distance of probabilities from what came true: 0 at best.
+
+    Of a class, its probability against 1 for its own rows and 0 for others (Brier 1950). Over two
+    classes it is that of the positive class, 0 to 1; over more the sum of all, 0 to 2.
+    """
+    squares = (_probabilities(data) - _is_class(data.truth, data.n_classes)) ** 2
+    by_class = ratio(counts @ squares, counts.sum(axis=1, keepdims=True))
+    if data.n_classes == 2:
+        return _with_last(by_class, by_class[:, data.positive])
+    return _with_last(by_class, by_class.sum(axis=1))
+
+
+@classification_metric(
+    "ece", label="calibration error (ECE)", better="lower", needs_probabilities=True
+)
+def ece(data: ClassificationData, counts: FloatArray) -> FloatArray:
+    """Compute the expected calibration error (ECE) in 15 bins of equal width, 0 to 1.
+
+    Over all classes: how far the probability of the predicted class is from the share of right
+    predictions, in each bin, averaged by the rows of the bins (Guo et al. 2017). Of a class: its
+    probability against its share (Kull et al. 2019). Even perfect probabilities get more than 0 by
+    chance, and a resample more than the table: intervals lie too high.
+    """
+    probabilities, truth = _probabilities(data), _is_class(data.truth, data.n_classes)
+    by_class = [
+        _binned_gap(probabilities[:, label], truth[:, label], counts)
+        for label in range(data.n_classes)
+    ]
+    chosen = probabilities[np.arange(len(data)), data.prediction]
+    right = data.truth == data.prediction
+    return np.column_stack([*by_class, _binned_gap(chosen, right, counts)])
+
+
+def _binned_gap(confidence: FloatArray, right: _Mask, counts: FloatArray) -> FloatArray:
+    bins = confidence_bins(confidence, ECE_BINS)
+    gaps = sums_by_code(counts * (confidence - right), bins, ECE_BINS)
+    return ratio(np.abs(gaps).sum(axis=1), counts.sum(axis=1))
+
+
+def confidence_bins(confidence: FloatArray, n_bins: int) -> npt.NDArray[np.int64]:
+    """Return the bin of each probability, of equal width and right-closed, shape (n,)."""
+    places = np.searchsorted(np.linspace(0.0, 1.0, n_bins + 1)[1:-1], confidence, side="left")
+    return np.asarray(places, dtype=np.int64)
+
+
+def _is_class(codes: npt.NDArray[np.int64], n_classes: int) -> _Mask:
+    return np.equal(codes[:, None], np.arange(n_classes))
 
 
 def _tallies(

@@ -51,10 +51,14 @@ class RegressionData:
     ----------
     truth, prediction : numpy.ndarray of float64, shape (n,)
         Finite, in the task's unit.
+    low, high : numpy.ndarray of float64, shape (n,), or None
+        The ends of intervals, NaN where a row has none; None where there are no such columns.
     """
 
     truth: FloatArray
     prediction: FloatArray
+    low: FloatArray | None = None
+    high: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -77,7 +81,8 @@ class RegressionData:
 
     def take(self, rows: npt.NDArray[np.intp]) -> RegressionData:
         """Return the data of some rows."""
-        return RegressionData(self.truth[rows], self.prediction[rows])
+        low, high = (None if end is None else end[rows] for end in (self.low, self.high))
+        return RegressionData(self.truth[rows], self.prediction[rows], low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +189,8 @@ class Metric:
         NaN where undefined.
     unit : str, default ""
         The unit of the tasks that it makes sense for, as "years"; "" for all tasks.
+    needs_limits : bool, default False
+        Whether it is left out for tables without columns of intervals.
     own : bool, default False
         Whether it is a plain function of the user's, which cannot be looked up by its name.
     """
@@ -197,6 +204,7 @@ class Metric:
     rows: RegressionRows | ClassificationRows | None
     function: RegressionFunction | ClassificationFunction
     unit: str = ""
+    needs_limits: bool = False
     own: bool = False
 
     def fits(self, task: Task) -> bool:
@@ -226,6 +234,7 @@ def regression_metric(
     interval: bool = True,
     rows: RegressionRows | None = None,
     unit: str = "",
+    needs_limits: bool = False,
 ) -> Callable[[RegressionFunction], RegressionFunction]:
     """Register a metric of numbers; the parameters are those of `Metric`.
 
@@ -236,7 +245,18 @@ def regression_metric(
     """
 
     def register(function: RegressionFunction) -> RegressionFunction:
-        metric = Metric(name, label, better, in_units, interval, False, rows, function, unit)
+        metric = Metric(
+            name,
+            label,
+            better,
+            in_units,
+            interval,
+            False,
+            rows,
+            function,
+            unit=unit,
+            needs_limits=needs_limits,
+        )
         REGRESSION_METRICS.register(name, metric)
         return function
 

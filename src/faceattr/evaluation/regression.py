@@ -18,11 +18,14 @@ from faceattr.evaluation.metrics import (
     ratio,
     regression_metric,
 )
+from faceattr.exceptions import InvalidArgumentError
 
 __all__ = [
     "adult_at_18",
     "adult_at_21",
     "bias",
+    "coverage",
+    "interval_width",
     "log_mae",
     "mae",
     "mape",
@@ -141,6 +144,47 @@ def _below_21(data: RegressionData) -> npt.NDArray[np.bool_]:
 def adult_at_21(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Share, 0 to 1, of those truly below 21 who are predicted at 21 or above."""
     return _share_at_or_above(21.0, data, counts)
+
+
+def _has_limits(data: RegressionData) -> npt.NDArray[np.bool_]:
+    low, high = _ends(data)
+    return ~(np.isnan(low) | np.isnan(high))
+
+
+@regression_metric(
+    "coverage", label="coverage", better="higher", rows=_has_limits, needs_limits=True
+)
+def coverage(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Share, 0 to 1, of truths that lie within their interval, ends included.
+
+    To be compared with the level of the intervals, and read together with their width: endless
+    intervals cover everything.
+    """
+    low, high = _ends(data)
+    kept = _has_limits(data)
+    inside = (low <= data.truth) & (data.truth <= high)
+    return _mean(inside[kept].astype(np.float64), counts[:, kept])
+
+
+@regression_metric(
+    "interval_width",
+    label="width of intervals",
+    better="lower",
+    in_units=True,
+    rows=_has_limits,
+    needs_limits=True,
+)
+def interval_width(data: RegressionData, counts: FloatArray) -> FloatArray:
+    """Mean width of the intervals, in the task's unit."""
+    low, high = _ends(data)
+    kept = _has_limits(data)
+    return _mean((high - low)[kept], counts[:, kept])
+
+
+def _ends(data: RegressionData) -> tuple[FloatArray, FloatArray]:
+    if data.low is None or data.high is None:
+        raise InvalidArgumentError("the ends of intervals are needed", argument="data")
+    return data.low, data.high
 
 
 def _share_at_or_above(age: float, data: RegressionData, counts: FloatArray) -> FloatArray:

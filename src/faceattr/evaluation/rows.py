@@ -66,7 +66,7 @@ def task_rows(table: pd.DataFrame, task: Task) -> TaskRows:
         truth, prediction = (_numbers(table[name], names) for name in needed)
         labelled, predicted = ~np.isnan(truth), ~np.isnan(prediction)
         used = np.flatnonzero(labelled & predicted)
-        numbers = RegressionData(truth, prediction).take(used)
+        numbers = RegressionData(truth, prediction, *_limits(table, task, names)).take(used)
         return TaskRows(task, numbers, used, ~predicted, predicted & ~labelled)
     codes, guesses = (_codes(table[name], task, names) for name in needed)
     probabilities = _probabilities(table, task, names)
@@ -96,6 +96,17 @@ def _numbers(column: pd.Series, names: Sequence[str]) -> FloatArray:
         bad = np.isinf(values) | (np.isnan(values) & column.notna().to_numpy(dtype=bool))
     _refuse(bad, column, names, "finite numbers; missing where not known")
     return values
+
+
+def _limits(
+    table: pd.DataFrame, task: RegressionTask, names: Sequence[str]
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    columns = [f"{task.name}_low", f"{task.name}_high"]
+    if not all(name in table.columns for name in columns):
+        return None, None
+    low, high = (_numbers(table[name], names) for name in columns)
+    _refuse(low > high, table[columns[0]], names, f"numbers not above those of {columns[1]!r}")
+    return low, high
 
 
 def _codes(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from faceattr._requests import ImagesInput
+    from faceattr.calibration import Calibration
 
 __all__ = ["Model"]
 
@@ -61,6 +62,8 @@ class Model(nn.Module):
         The heads by task.
     info : dict
         What `fit` and the user tell about the model; saved with it.
+    calibration : Calibration or None
+        What `predict` applies to its own table; None by default.
 
     Raises
     ------
@@ -121,6 +124,7 @@ class Model(nn.Module):
         )
         self.info: dict[str, Any] = {}
         self._frozen: list[nn.Parameter] | None = None
+        self._calibration: Calibration | None = None
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -173,6 +177,26 @@ class Model(nn.Module):
         return self.train(self.training)
 
     @property
+    def calibration(self) -> Calibration | None:
+        """What `predict` applies to its own table: a `Calibration`, or None.
+
+        It is saved with the model. Training ends it, since it was fitted for other weights.
+
+        Raises
+        ------
+        InvalidArgumentError
+            When set: if it calibrates a task that the model lacks or has with other classes, or
+            needs columns that the model's predictions lack, such as a quality metric to group by.
+        """
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration | None) -> None:
+        from faceattr.models.calibrated import fit_to_model
+
+        self._calibration = None if calibration is None else fit_to_model(self, calibration)
+
+    @property
     def backbone_frozen(self) -> bool:
         """Whether `freeze_backbone` holds the backbone."""
         return self._frozen is not None
@@ -208,7 +232,8 @@ class Model(nn.Module):
             the folder, the path as given, or ``item-000000`` and up), ``path``, for each task
             ``<task>_pred`` and what its head adds (``_std``, ``_q05``, ``_q95`` in the task's unit;
             ``_prob_<class>`` in 0-1), ``error`` (the reason an image could not be read, empty
-            otherwise); of a Dataset also its labels and group columns. The `error` of an unreadable
+            otherwise); of a Dataset also its labels and group columns; with a `calibration` what
+            `Calibration.apply` adds. The `error` of an unreadable
             image is filled in and its predictions are missing; the other rows are not affected.
 
         Raises

@@ -197,8 +197,16 @@ class PredictionColumns:
         copy = len(arrays) > _MOST_BLOCKS
         if isinstance(self._known, pd.DataFrame):
             known = self._known.reset_index(drop=True)
-            return pd.concat([known, pd.DataFrame(arrays, index=known.index, copy=copy)], axis=1)
-        return pd.DataFrame({**self._known, **arrays}, copy=copy)
+            own = pd.DataFrame(arrays, index=known.index, copy=copy)
+            return self._calibrated(pd.concat([known, own], axis=1))
+        return self._calibrated(pd.DataFrame({**self._known, **arrays}, copy=copy))
+
+    def _calibrated(self, table: pd.DataFrame) -> pd.DataFrame:
+        calibration = self._model.calibration
+        if calibration is None:
+            return table
+        _check_free(calibration.new_columns, self._known)
+        return calibration.apply(table)
 
     def _empty(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         dtype = object if values.dtype == object else np.float64

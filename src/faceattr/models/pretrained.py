@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from faceattr._validation import check_output_folder
+from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
 from faceattr.tasks import TaskSet
 
@@ -44,8 +45,9 @@ def save_model(model: Model, folder: str | Path) -> Path:
     """Write ``model.safetensors`` and ``config.json`` into a folder.
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
-    are expected to follow, versions, and what ``model.info`` tells: ``training_data``, ``licence``
-    (null where not told) and the configuration of the training. Each file is written under
+    are expected to follow, versions, the calibration where there is one, and what ``model.info``
+    tells: ``training_data``, ``licence`` (null where not told) and the configuration of the
+    training. Each file is written under
     another name first, so it is whole or absent.
 
     Raises
@@ -98,6 +100,7 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     model = _build(config, path, backbone)
     _load_strictly(model, _read_weights(path / WEIGHTS_NAME), path)
     model.info = dict(config.get("info", {}))
+    _load_calibration(model, config, path)
     return model.eval()
 
 
@@ -124,6 +127,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "training_data": model.info.get("training_data"),
         "licence": model.info.get("licence"),
         "info": model.info,
+        **({} if model.calibration is None else {"calibration": model.calibration.to_dict()}),
     }
 
 
@@ -223,6 +227,20 @@ def _build(config: Mapping[str, Any], path: Path, backbone: nn.Module | None) ->
             found=str(error),
         ) from error
     return model
+
+
+def _load_calibration(model: Model, config: Mapping[str, Any], path: Path) -> None:
+    description = config.get("calibration")
+    if description is None:
+        return
+    try:
+        model.calibration = Calibration.from_dict(description)
+    except FaceAttrError as error:
+        raise ModelFileError(
+            "the calibration is damaged, or not one of this model",
+            rows=[str(path / CONFIG_NAME)],
+            found=str(error),
+        ) from error
 
 
 def _load_strictly(model: Model, state: Mapping[str, Tensor], path: Path) -> None:

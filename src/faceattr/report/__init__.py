@@ -1,5 +1,6 @@
 """Figures from tables and arrays, all in one style."""
 
+from faceattr.report.calibration import plot_coverage, plot_reliability
 from faceattr.report.costs import cost_summary, plot_cost
 from faceattr.report.differences import plot_differences
 from faceattr.report.figures import (
@@ -26,6 +27,7 @@ __all__ = [
     "new_figure",
     "plot_confusion",
     "plot_cost",
+    "plot_coverage",
     "plot_differences",
     "plot_group_counts",
     "plot_history",
@@ -34,6 +36,7 @@ __all__ = [
     "plot_learning_rate",
     "plot_losses",
     "plot_metric_by_bin",
+    "plot_reliability",
     "plot_residuals",
     "plot_risk_coverage",
     "plot_scores",

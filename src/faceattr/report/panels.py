@@ -16,7 +16,13 @@ from matplotlib.axes import Axes
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, need_columns, styled, tidy
 
-__all__ = ["plot_confusion", "plot_metric_by_bin", "plot_residuals", "plot_true_and_predicted"]
+__all__ = [
+    "bin_ticks",
+    "plot_confusion",
+    "plot_metric_by_bin",
+    "plot_residuals",
+    "plot_true_and_predicted",
+]
 
 _TICK_CHARACTERS = 62
 """How many stand side by side under a panel before the labels are turned."""
@@ -103,7 +109,7 @@ def plot_residuals(
         capprops=line,
     )
     ax.axhline(0, color=INK, linewidth=1, linestyle="--")
-    _bin_ticks(ax, by, labels, [len(part) for part in parts])
+    bin_ticks(ax, by, labels, [len(part) for part in parts])
     ax.set_xlabel(f"{ax.get_xlabel()}\n(box: quartiles; whiskers: 5 to 95 %)")
     ax.set_ylabel(_with_unit("prediction - truth", unit))
     total = sum(len(part) for part in parts)
@@ -160,7 +166,7 @@ def plot_metric_by_bin(
     name = f"with {confidence:.0%} interval" if drawn else "each bin"
     ax.errorbar(np.arange(len(rows)), values, yerr=reach, fmt="o", label=name, **style)
     ax.legend(loc="best")
-    _bin_ticks(ax, by, [str(name) for name in rows["bin"]], [int(n) for n in rows["n"]])
+    bin_ticks(ax, by, [str(name) for name in rows["bin"]], [int(n) for n in rows["n"]])
     ax.set_ylabel(label)
     ax.set_title(f"{label} by {by or 'bin'} (n = {int(rows['n'].sum()):,})")
     return tidy(ax)
@@ -232,7 +238,8 @@ def _confusion_cells(ax: Axes, matrix: npt.NDArray[np.float64]) -> None:
         )
 
 
-def _bin_ticks(ax: Axes, by: str, labels: Sequence[str], counts: Sequence[int]) -> None:
+def bin_ticks(ax: Axes, by: str, labels: Sequence[str], counts: Sequence[int]) -> None:
+    """Label the bins of a panel with their numbers of rows, turned where they are crowded."""
     pairs = list(zip(labels, (f"{count:,}" for count in counts), strict=True))
     crowded = sum(max(map(len, pair)) + 1 for pair in pairs) > _TICK_CHARACTERS
     texts = [f"{label} ({count})" if crowded else f"{label}\n{count}" for label, count in pairs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from faceattr.training.engine import Engine
 
 __all__ = ["Trainer"]
+
+_log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -131,7 +134,8 @@ class Trainer:
         ----------
         model : Model
             Changed in place; left in evaluation mode with the weights that ``config.restore`` asks
-            for, and with a record of the training in ``model.info``.
+            for, with a record of the training in ``model.info``, and without a calibration, since
+            one was fitted for other weights.
         train : Dataset
             At least two images, with the model's tasks. Missing labels are left out of the loss.
         valid : Dataset, optional
@@ -308,10 +312,14 @@ class Trainer:
 def _as_it_was(model: Model, progress: Progress) -> Iterator[None]:
     """Leave the model unchanged where training ends before its first epoch does."""
     state, was_training = clone_state(model.state_dict()), model.training
+    calibration, model.calibration = model.calibration, None
+    if calibration is not None:
+        _log.warning("the model's calibration ends here: it was fitted for other weights")
     try:
         yield
     except BaseException:
         if progress.epoch == 0:
             model.load_state_dict(state)
             model.train(was_training)
+            model.calibration = calibration
         raise

@@ -1,0 +1,1 @@
+"""Calibration fitted and shown: from a predictions table, whoever made it."""
