@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +24,16 @@ from faceattr.evaluation.metrics import (
 from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
 from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.summary import summarise
+from faceattr.evaluation.wrong import table_of_wrong
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from faceattr.evaluation.pictures import PicturesInput
+    from faceattr.evaluation.plots import Kind
 
 __all__ = ["MAIN_METRICS", "Evaluation"]
 
@@ -287,6 +293,154 @@ class Evaluation:
 
         chosen = list(self.tasks) if task is None else [self._task(task, "task").name]
         return plot_evaluation(self, chosen)
+
+    def draw(
+        self,
+        ax: Axes,
+        kind: Kind,
+        *,
+        task: str | None = None,
+        by: str | None = None,
+        metric: str | None = None,
+    ) -> Axes:
+        """Draw one figure into a panel.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+        kind : {"predicted", "errors", "confusion", "residuals", "metric"}
+            Of numbers: "predicted" over true ones; the histogram of "errors", with median and bias;
+            the "confusion" of groups (the bins that the evaluation groups this number by, else age
+            groups or five quantiles), as counts and row percentages; the spread of "residuals" in
+            each bin of a column. Of classes: their "confusion"; as "errors" the probabilities of
+            the true class. Of both: a "metric" in each bin of a column, with intervals.
+        task : str, optional
+            May be left out where there is only one.
+        by : str, optional
+            The column of "residuals" and "metric".
+        metric : str, optional
+            By default ``"mae"`` or ``"accuracy"``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax`; its title says how many rows are drawn.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such task, column, metric or figure of this task.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from faceattr import BinnedEvaluator
+        >>> from faceattr.report import new_figure
+        >>> table = pd.DataFrame({"age": [20.0, 30.0], "age_pred": [21.0, 27.0]})
+        >>> figure, [[ax]] = new_figure()
+        >>> BinnedEvaluator(n_boot=0).evaluate(table).draw(ax, "errors").get_title(loc="left")
+        'age: errors (n = 2)'
+        """
+        from faceattr.evaluation.plots import draw
+
+        return draw(ax, self, self._task(task, "task"), kind, by=by, metric=metric)
+
+    def most_wrong(
+        self, task: str | Sequence[str] | None = None, n: int = 24, by: str | None = None
+    ) -> pd.DataFrame:
+        """List the rows that are most wrong, worst first.
+
+        Of a number those with the largest absolute errors. Of classes those where another class was
+        predicted, the least probable true class first; without probabilities in the order of ids.
+        Of several tasks the rows that are wrong in every one of them, ordered by the mean of their
+        ranks: a task's rank is the share of rows (of those that have all these tasks) that are at
+        most as wrong, by absolute error or probability of the true class.
+
+        Parameters
+        ----------
+        task : str or sequence of str, optional
+            By default all tasks together.
+        n : int, default 24
+            At most so many rows, or with `by` so many of each bin.
+        by : str, optional
+            One of the columns grouped by: the most wrong of each bin, bin after bin.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``sample_id`` (without one ``row``, the position in `table`), ``path`` where known,
+            ``bin`` with `by`, ``score`` (the mean rank, 0 to 1) of several tasks, and for each
+            task ``<task>``, ``<task>_pred`` and ``<task>_error`` (prediction less truth) or
+            ``<task>_prob_true`` (of the true class, where known). Right predictions are never
+            listed, so there may be fewer rows.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError
+            If there is no such task or column, or `n` is below 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from faceattr import BinnedEvaluator
+        >>> table = pd.DataFrame({"age": [20.0, 30.0, 9.0], "age_pred": [21.0, 27.0, 9.0]})
+        >>> BinnedEvaluator(n_boot=0).evaluate(table).most_wrong("age")
+           row   age  age_pred  age_error
+        0    1  30.0      27.0       -3.0
+        1    0  20.0      21.0        1.0
+        """
+        return table_of_wrong(self, task, n, by)
+
+    def to_html(
+        self,
+        path: str | Path,
+        images: PicturesInput = None,
+        *,
+        title: str = "Evaluation",
+        worst: int = 24,
+        samples: int = 6,
+        max_images: int = 300,
+    ) -> Path:
+        """Write a page that needs no other file: figures, intervals, bins and faces.
+
+        It holds small copies of images, and with them faces: keep it as private as these.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``; the folder is made where needed.
+        images : Dataset, folder, mapping or callable, optional
+            Where images are found by their ``sample_id``: a data set; the folder that ids are
+            relative to; a mapping or a function of the id to an image (a path, array, PIL image or
+            bytes). By default what stands in the column ``path`` is opened; where none of these
+            files exists, tables of ids stand in place of images. An image that cannot be read has
+            its words in its place, and is counted.
+        title : str, default "Evaluation"
+        worst : int, default 24
+            Rows in each list of the most wrong; 0 for none.
+        samples : int, default 6
+            Images of each bin, drawn at random by a fixed seed; 0 for none.
+        max_images : int, default 300
+            At most so many in the whole page, the most wrong first. A picture takes about 10 kB.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError
+            If an argument is outside its limits, or the name does not end in ``.html``.
+        TableError, DataError
+            If images are to be found by ids and the table has none, or shares none with them.
+        OutputError
+            If the page cannot be written.
+        """
+        from faceattr.evaluation.page import PageSettings, write_page
+
+        settings = PageSettings(title, worst, samples, max_images)
+        return write_page(self, path, images, settings)
 
     @property
     def data(self) -> dict[str, RegressionData | ClassificationData]:

@@ -1,6 +1,10 @@
 """Figures from tables and arrays, all in one style."""
 
+<<<<<<< HEAD
 from faceattr.report.differences import plot_differences
+=======
+from faceattr.report.errors import plot_errors, plot_true_probability
+>>>>>>> ce7d203 (Error analysis: most_wrong, draw and to_html of an evaluation, first version)
 from faceattr.report.figures import (
     gallery,
     plot_history,
@@ -17,13 +21,18 @@ from faceattr.report.panels import (
 )
 from faceattr.report.scores import plot_scores, plot_strip
 from faceattr.report.selective import plot_risk_coverage
+from faceattr.report.strips import plot_strips
 from faceattr.report.style import new_figure
 
 __all__ = [
     "gallery",
     "new_figure",
     "plot_confusion",
+<<<<<<< HEAD
     "plot_differences",
+=======
+    "plot_errors",
+>>>>>>> ce7d203 (Error analysis: most_wrong, draw and to_html of an evaluation, first version)
     "plot_group_counts",
     "plot_history",
     "plot_image",
@@ -35,5 +44,7 @@ __all__ = [
     "plot_risk_coverage",
     "plot_scores",
     "plot_strip",
+    "plot_strips",
     "plot_true_and_predicted",
+    "plot_true_probability",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "Markup",
     "check_page_path",
     "html_cards",
+    "html_contents",
     "html_figure",
     "html_figures",
     "html_groups",
@@ -34,6 +35,7 @@ __all__ = [
     "html_page",
     "html_points",
     "html_section",
+    "html_subsection",
     "html_table",
     "html_text",
     "privacy_note",
@@ -52,6 +54,9 @@ body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: #fff; color:
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #d9d9d9; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+.contents { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .75rem 0; }
+.contents a { color: #005a8c; padding: .25rem 0; }
 .note { border-left: 4px solid #D55E00; padding: .25rem .75rem; background: #fdf3ec; }
 /* A shadow at the side where there is more to scroll to. */
 .scroll { overflow-x: auto; background:
@@ -104,9 +109,24 @@ def privacy_note() -> Markup:
     return html_text(_PRIVATE, kind="note")
 
 
-def html_section(title: str, *parts: str) -> Markup:
-    """Return parts under a heading; parts that are plain text become paragraphs."""
-    return Markup(f"<section>\n<h2>{_safe(title)}</h2>\n{_join(parts)}</section>\n")
+def html_section(title: str, *parts: str, anchor: str = "") -> Markup:
+    """Return parts under a heading; parts that are plain text become paragraphs.
+
+    An anchor is what `html_contents` leads to.
+    """
+    place = f' id="{escape(anchor)}"' if anchor else ""
+    return Markup(f"<section{place}>\n<h2>{_safe(title)}</h2>\n{_join(parts)}</section>\n")
+
+
+def html_subsection(title: str, *parts: str) -> Markup:
+    """Return parts under a smaller heading, within a section."""
+    return Markup(f"<h3>{_safe(title)}</h3>\n{_join(parts)}")
+
+
+def html_contents(sections: Iterable[tuple[str, str]]) -> Markup:
+    """Return links to the sections of a page, each given as (anchor, title)."""
+    links = (f'<a href="#{escape(anchor)}">{_safe(title)}</a>\n' for anchor, title in sections)
+    return Markup(f'<nav class="contents">\n{"".join(links)}</nav>\n')
 
 
 def html_table(table: pd.DataFrame) -> Markup:

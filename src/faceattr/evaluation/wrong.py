@@ -1,0 +1,136 @@
+"""The rows that are most wrong: by one task, or by several together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr._grouping import Grouping
+from faceattr._validation import check_choice, check_integer, check_unique
+from faceattr.evaluation.metrics import FloatArray, RegressionData
+from faceattr.evaluation.rows import TaskRows
+from faceattr.exceptions import InvalidArgumentError
+from faceattr.tables import pred_column
+from faceattr.tasks import RegressionTask
+
+if TYPE_CHECKING:
+    from faceattr.evaluation.evaluation import Evaluation
+
+__all__ = ["TasksInput", "probability_of_truth", "table_of_wrong", "wrong_rows"]
+
+TasksInput = str | Sequence[str] | None
+"""A task, several, or all."""
+
+Rows = npt.NDArray[np.intp]
+
+
+def table_of_wrong(
+    evaluation: Evaluation, task: TasksInput, n: int, by: str | None
+) -> pd.DataFrame:
+    """Return the table; see `Evaluation.most_wrong`."""
+    parts = _parts(evaluation, task)
+    check_integer(n, "n", low=1)
+    rows, scores = wrong_rows(parts)
+    grouping = None if by is None else _grouping(evaluation, by)
+    keep = np.arange(min(n, len(rows))) if grouping is None else _of_each(grouping, rows, n)
+    chosen = rows[keep]
+    names = [name for name in ("sample_id", "path") if name in evaluation.table.columns]
+    table = evaluation.table.iloc[chosen][names].reset_index(drop=True)
+    if "sample_id" not in names:
+        table.insert(0, "row", chosen)
+    if grouping is not None:
+        named = pd.Index(grouping.names)
+        table["bin"] = pd.Categorical.from_codes(grouping.codes[chosen], named, ordered=True)
+    if len(parts) > 1:
+        table["score"] = scores[keep]
+    for part in parts:
+        for name, values in _columns(part, np.searchsorted(part.used, chosen)).items():
+            table[name] = values
+    return table
+
+
+def wrong_rows(parts: Sequence[TaskRows]) -> tuple[Rows, FloatArray]:
+    """Return the rows that are wrong in all these tasks, the most wrong first.
+
+    Parameters
+    ----------
+    parts : sequence of TaskRows
+
+    Returns
+    -------
+    rows : numpy.ndarray of int, shape (m,)
+        Positions in the table.
+    scores : numpy.ndarray of float64, shape (m,)
+        The mean over tasks of how high the row ranks among all rows that have every task, 0 to 1.
+    """
+    common = reduce(np.intersect1d, [part.used for part in parts])
+    scores, wrong = np.zeros(len(common)), np.ones(len(common), dtype=np.bool_)
+    for part in parts:
+        loss, mistaken = _losses(part)
+        places = np.searchsorted(part.used, common)
+        scores += pd.Series(loss[places]).rank(pct=True).to_numpy() / len(parts)
+        wrong &= mistaken[places]
+    order = np.argsort(-scores, kind="stable")
+    order = order[wrong[order]]
+    return common[order], scores[order]
+
+
+def probability_of_truth(part: TaskRows) -> FloatArray | None:
+    """Return the probability of the true class of each row that is used, if any is known."""
+    if isinstance(part.data, RegressionData) or part.data.probabilities is None:
+        return None
+    chosen = np.take_along_axis(part.data.probabilities, part.data.truth[:, None], axis=1)
+    return np.asarray(chosen[:, 0], dtype=np.float64)
+
+
+def _grouping(evaluation: Evaluation, by: str) -> Grouping:
+    return evaluation.groupings[check_choice(by, "by", list(evaluation.groupings))]
+
+
+def _of_each(grouping: Grouping, rows: Rows, n: int) -> Rows:
+    """Return the places of the first n rows of each bin, bin after bin."""
+    codes = grouping.codes[rows]
+    found = np.flatnonzero(pd.Series(codes).groupby(codes).cumcount().to_numpy() < n)
+    return found[np.argsort(codes[found], kind="stable")]
+
+
+def _losses(part: TaskRows) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    data = part.data
+    wrong = data.truth != data.prediction
+    if isinstance(data, RegressionData):
+        return np.abs(data.prediction - data.truth), wrong
+    probability = probability_of_truth(part)
+    return (wrong.astype(np.float64) if probability is None else -probability), wrong
+
+
+def _parts(evaluation: Evaluation, task: TasksInput) -> list[TaskRows]:
+    known = list(evaluation.tasks)
+    if task is None:
+        return list(evaluation.parts.values())
+    names = [task] if isinstance(task, str) else list(task)
+    if not names:
+        raise InvalidArgumentError("no task is named", argument="task", expected=f"of {known}")
+    check_unique(names, "task")
+    return [evaluation.parts[check_choice(name, "task", known)] for name in names]
+
+
+def _columns(part: TaskRows, places: Rows) -> dict[str, pd.Series | FloatArray]:
+    """Return a task's columns of the rows at some places of its data."""
+    name, data = part.task.name, part.data
+    if isinstance(data, RegressionData):
+        truth, prediction = data.truth[places], data.prediction[places]
+        return {name: truth, pred_column(name): prediction, f"{name}_error": prediction - truth}
+    classes = () if isinstance(part.task, RegressionTask) else part.task.classes
+    found: dict[str, pd.Series | FloatArray] = {
+        column: pd.Series([classes[code] for code in codes[places]], dtype="str")
+        for column, codes in ((name, data.truth), (pred_column(name), data.prediction))
+    }
+    probability = probability_of_truth(part)
+    if probability is not None:
+        found[f"{name}_prob_true"] = probability[places]
+    return found
