@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from faceattr._validation import check_integer
+from faceattr.evaluation.metrics import RegressionData
 from faceattr.evaluation.page_text import (
     bins_table,
     captions,
@@ -55,6 +57,7 @@ _BIASED = (
     "the difference and the ratio exaggerate how unlike the bins are, and so do their intervals."
 )
 _MOST_LISTED = 100
+_SHORT_NAME = 20
 _SEED = 0
 
 
@@ -91,8 +94,9 @@ def write_page(
     pictures = Pictures(evaluation.table, images, settings.max_images)
     # The most wrong come first to the pictures, since there is room for so many only.
     wrong = list(_most_wrong(evaluation, pictures, settings.worst))
-    bins = [_by(evaluation, column, pictures, settings.samples) for column in evaluation.columns]
+    bins = [_by(evaluation, column) for column in evaluation.columns]
     sections = [_headline(evaluation), *_tasks(evaluation), *bins, *wrong]
+    sections += _samples(evaluation, pictures, settings.samples)
     sections += _left_out(evaluation, pictures)
     notes = [html_text(_APPEARANCE, kind="note")]
     if pictures.shown > len(pictures.failed):
@@ -124,7 +128,7 @@ def _about_intervals(evaluation: Evaluation) -> str:
 
 def _tasks(evaluation: Evaluation) -> Iterator[_Section]:
     for name, task in evaluation.tasks.items():
-        parts = [html_table(task_table(evaluation, task))]
+        parts = [_named(task_table(evaluation, task))]
         parts += _figures(panels_of(evaluation, task))
         yield _Section(f"Task: {name}", parts)
 
@@ -137,52 +141,48 @@ def _figures(panels: Mapping[str, Panel]) -> list[Markup]:
     }
     narrow = [markup for name, markup in shown.items() if not panels[name].is_wide]
     wide = [markup for name, markup in shown.items() if panels[name].is_wide]
-    return [*([html_figures(narrow)] if narrow else []), *wide]
+    return [*([html_figures(narrow, large=True)] if narrow else []), *wide]
 
 
-def _by(evaluation: Evaluation, column: str, pictures: Pictures, samples: int) -> _Section:
+def _by(evaluation: Evaluation, column: str) -> _Section:
     parts: list[str] = [
         f"A bin of fewer than {evaluation.min_count} rows has no figures (-); its rows count in "
-        "those over all rows."
+        f"those over all rows. {_BIASED}"
     ]
     for name, task in evaluation.tasks.items():
-        body: list[str] = [html_table(bins_table(evaluation, task, column))]
+        body: list[str] = [_named(bins_table(evaluation, task, column))]
         over = over_bins_table(evaluation, task, column)
         if len(over):
-            body += ["Over the bins that have figures:", html_table(over), _BIASED]
+            body += ["Over the bins that have figures:", _named(over)]
         body += _figures(panels_by(evaluation, task, column))
         parts.append(html_subsection(f"{name} by {column}", *body))
-    parts += _samples(evaluation, column, pictures, samples)
     return _Section(f"By {column}", parts)
 
 
-def _samples(evaluation: Evaluation, column: str, pictures: Pictures, samples: int) -> list[Markup]:
+def _samples(evaluation: Evaluation, pictures: Pictures, samples: int) -> Iterator[_Section]:
     if not samples or not pictures.available:
-        return []
-    grouping = evaluation.groupings[column]
-    groups, left_out = [], 0
-    for code, name in enumerate(grouping.names):
-        rows = np.flatnonzero(grouping.codes == code)
-        chosen = sample_rows(rows, samples, code)
-        if not len(chosen):
-            continue
-        if pictures.room < len(chosen):
-            left_out += 1
-            continue
-        cards = html_cards(
-            [pictures.picture(int(row)), *_lines(evaluation, int(row))] for row in chosen
-        )
-        groups.append((f"{name}: {len(chosen)} of n = {len(rows):,}, drawn at random", cards))
-    parts = [html_groups(groups)] if groups else []
-    if left_out:
-        text = f"{left_out:,} more bins have no pictures here: the page holds at most max_images."
-        parts.append(html_text(text))
-    return [html_subsection(f"Samples by {column}", *parts)]
+        return
+    for column, grouping in evaluation.groupings.items():
+        strips, left_out = [], 0
+        for code, name in enumerate(grouping.names):
+            rows = np.flatnonzero(grouping.codes == code)
+            chosen = sample_rows(rows, samples, code)
+            if len(chosen) > pictures.room:
+                left_out += 1
+            elif len(chosen):
+                title = f"{name}: {len(chosen)} of n = {len(rows):,}, drawn at random"
+                strips.append((title, _strip(evaluation, chosen.tolist(), pictures)))
+        parts: list[str] = [html_groups(strips, strips=True)] if strips else []
+        if left_out:
+            parts.append(f"No room for {left_out:,} bins: the page holds at most max_images.")
+        yield _Section(f"Samples by {column}", parts)
 
 
-def sample_rows(
-    rows: np.ndarray[tuple[int, ...], np.dtype[np.intp]], count: int, code: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+def _strip(evaluation: Evaluation, rows: Sequence[int], pictures: Pictures) -> Markup:
+    return html_cards([pictures.picture(row), *_lines(evaluation, row)] for row in rows)
+
+
+def sample_rows(rows: npt.NDArray[np.intp], count: int, code: int) -> npt.NDArray[np.intp]:
     """Return some of the rows of a bin, drawn by a fixed seed, in their order."""
     chosen = np.random.default_rng([_SEED, code]).permutation(len(rows))[:count]
     return np.asarray(rows[np.sort(chosen)], dtype=np.intp)
@@ -197,22 +197,26 @@ def _most_wrong(evaluation: Evaluation, pictures: Pictures, worst: int) -> Itera
         lists.append((f"Most wrong: {together}", list(evaluation.tasks)))
     for title, names in lists:
         rows, _ = wrong_rows([evaluation.parts[name] for name in names])
-        parts = [_about_wrong(names, len(rows), min(worst, len(rows)))]
+        parts = [_about_wrong(evaluation, names, len(rows), min(worst, len(rows)))]
         if len(rows):
             parts += _gallery(evaluation, names, rows[:worst].tolist(), pictures)
         yield _Section(title, parts)
 
 
-def _about_wrong(names: Sequence[str], count: int, shown: int) -> str:
-    if len(names) == 1:
-        text = f"{count:,} rows are wrong; the {shown:,} worst, worst first."
-        return text if count else "No row is wrong."
+def _about_wrong(evaluation: Evaluation, names: Sequence[str], count: int, shown: int) -> str:
+    if len(names) > 1:
+        text = "the mean of how high they rank among all rows in each task"
+        found = f"{count:,} rows are wrong in every task; below the first {shown:,} by {text}."
+        return found if count else "No row is wrong in every task."
+    part = evaluation.parts[names[0]]
     if not count:
-        return "No row is wrong in every task."
-    return (
-        f"{count:,} rows are wrong in every task; the {shown:,} worst, ordered by the mean of "
-        "their ranks in each task."
-    )
+        return f"None of {len(part.data):,} rows is wrong."
+    if isinstance(part.data, RegressionData):
+        return f"The {shown:,} largest errors of {len(part.data):,} rows."
+    order = "in the order of their ids"
+    if part.data.probabilities is not None:
+        order = "the least probable true class first"
+    return f"{count:,} of {len(part.data):,} rows are wrong; below {shown:,}, {order}."
 
 
 def _gallery(
@@ -255,6 +259,12 @@ def _left_out(evaluation: Evaluation, pictures: Pictures) -> Iterator[_Section]:
         table = pd.DataFrame(list(pictures.failed.items()), columns=["id", "reason"])
         text = f"Of {pictures.shown:,} images that this page wanted to show:"
         yield _Section(f"Images that cannot be read: {len(table):,}", [text, *_limited(table)])
+
+
+def _named(table: pd.DataFrame) -> Markup:
+    """Return a table whose first column stays in sight, unless its names are long."""
+    longest = max((len(str(name)) for name in table[table.columns[0]]), default=0)
+    return html_table(table, keep_first=longest <= _SHORT_NAME)
 
 
 def _limited(table: pd.DataFrame) -> list[str]:

@@ -148,14 +148,15 @@ def _caption(evaluation: Evaluation, name: str, row: int) -> str:
     place, data = int(np.searchsorted(part.used, row)), part.data
     if isinstance(data, RegressionData):
         truth, prediction = float(data.truth[place]), float(data.prediction[place])
-        return f"{name}: true {_short(truth)}, predicted {_short(prediction)}"
+        return f"{name}: {_short(truth)}, predicted {_short(prediction)}"
     classes = () if isinstance(part.task, RegressionTask) else part.task.classes
     truth, prediction = classes[data.truth[place]], classes[data.prediction[place]]
-    text = f"{name}: true {truth}, predicted {prediction}"
+    text = f"{name}: {truth}, predicted {prediction}"
     probability = probability_of_truth(part)
     if probability is None:
         return text
-    return f"{text} (true class: {probability[place]:.1%})"
+    of = "" if truth == prediction else f"{truth}: "
+    return f"{text} ({of}{probability[place]:.1%})"
 
 
 def _short(value: float) -> str:

@@ -70,8 +70,12 @@ th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #8c8c8c; }
 .figure { max-width: 100%; height: auto; display: block; }
+.scroll, .figure { margin: .75rem 0; }
+.keep th:first-child, .keep td:first-child { position: sticky; left: 0; background: #fff; }
 .figures { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
+.figures .figure { margin: 0; }
+.large { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
 .cards { display: grid; gap: 1rem .75rem;
   grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 .cards figure { margin: 0; min-width: 0; }
@@ -82,6 +86,10 @@ thead th { border-bottom: 2px solid #8c8c8c; }
 .groups p { margin: 0 0 .25rem; font-size: .8rem; color: #595959; }
 .groups .cards { display: flex; flex-wrap: wrap; gap: .75rem .5rem; }
 .groups .cards figure { width: 7.5rem; }
+@media (max-width: 32rem) {
+  .strips > div { width: 100%; }
+  .strips .cards figure { width: calc((100% - 1rem) / 3); }
+}
 .wide { min-width: 38rem; }
 .point { margin: .75rem 0; padding-left: .75rem; border-left: 4px solid #8c8c8c; }
 .point p { margin: 0; }
@@ -129,13 +137,15 @@ def html_contents(sections: Iterable[tuple[str, str]]) -> Markup:
     return Markup(f'<nav class="contents">\n{"".join(links)}</nav>\n')
 
 
-def html_table(table: pd.DataFrame) -> Markup:
+def html_table(table: pd.DataFrame, *, keep_first: bool = False) -> Markup:
     """Return a table; numbers are written as they are, so they are best rounded to text before.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Its index is not shown. Missing values are left blank.
+    keep_first : bool, default False
+        Whether the first column stays in sight when the others are scrolled; for short names.
 
     Returns
     -------
@@ -148,7 +158,7 @@ def html_table(table: pd.DataFrame) -> Markup:
         for row in table.itertuples(index=False, name=None)
     )
     return Markup(
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="scroll{" keep" if keep_first else ""}"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
 
@@ -167,9 +177,10 @@ def html_figure(figure: Figure, description: str, *, dpi: int = 110, wide: bool 
     return Markup(f'<img class="figure" src="{data}" alt="{_safe(description)}">\n')
 
 
-def html_figures(figures: Iterable[Markup]) -> Markup:
-    """Return what `html_figure` returned, as many side by side as fit."""
-    return Markup(f'<div class="figures">\n{"".join(figures)}</div>\n')
+def html_figures(figures: Iterable[Markup], *, large: bool = False) -> Markup:
+    """Return what `html_figure` returned, as many side by side as fit; large ones at most two."""
+    kind = "figures large" if large else "figures"
+    return Markup(f'<div class="{kind}">\n{"".join(figures)}</div>\n')
 
 
 def html_image(image: npt.NDArray[np.uint8], description: str, *, side: int = 224) -> Markup:
@@ -215,10 +226,14 @@ def html_cards(cards: Iterable[Sequence[str]]) -> Markup:
     return Markup(f'<div class="cards">\n{"".join(map(_card, cards))}</div>\n')
 
 
-def html_groups(groups: Iterable[tuple[str, Markup]]) -> Markup:
-    """Return titles, each with what `html_cards` returned, as many side by side as fit."""
+def html_groups(groups: Iterable[tuple[str, Markup]], *, strips: bool = False) -> Markup:
+    """Return titles, each with what `html_cards` returned, as many side by side as fit.
+
+    Strips have three pictures in a row on a narrow screen.
+    """
+    kind = "groups strips" if strips else "groups"
     shown = (f"<div><p>{_safe(title)}</p>{cards}</div>\n" for title, cards in groups)
-    return Markup(f'<div class="groups">\n{"".join(shown)}</div>\n')
+    return Markup(f'<div class="{kind}">\n{"".join(shown)}</div>\n')
 
 
 def html_points(points: Iterable[tuple[str, str, str]]) -> Markup:
