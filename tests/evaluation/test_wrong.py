@@ -40,7 +40,7 @@ def plain(table: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
     wrong["age"] = table["age_pred"] != table["age"]
     true = table["gender_prob_female"].where(table["gender"] == "female", table["gender_prob_male"])
     known = table["gender"].notna() & table["gender_pred"].notna()
-    loss["gender"] = -true.where(known)
+    loss["gender"] = 1 - true.where(known)
     wrong["gender"] = table["gender"] != table["gender_pred"]
     loss = loss[tasks].dropna()
     table["score"] = loss.rank(pct=True).mean(axis=1)

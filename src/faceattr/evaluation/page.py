@@ -146,8 +146,8 @@ def _figures(panels: Mapping[str, Panel]) -> list[Markup]:
 
 def _by(evaluation: Evaluation, column: str) -> _Section:
     parts: list[str] = [
-        f"A bin of fewer than {evaluation.min_count} rows has no figures (-); its rows count in "
-        f"those over all rows. {_BIASED}"
+        f"A bin of fewer than {evaluation.min_count} rows has too few for figures; its rows count "
+        f"in those over all rows. {_BIASED}"
     ]
     for name, task in evaluation.tasks.items():
         body: list[str] = [_named(bins_table(evaluation, task, column))]

@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 
 from faceattr.evaluation.evaluation import main_metrics
-from faceattr.evaluation.metrics import (
-    CLASSIFICATION_METRICS,
-    OVERALL,
-    REGRESSION_METRICS,
-    Metric,
-    RegressionData,
-)
-from faceattr.evaluation.summary import digits_of, figure_texts
+from faceattr.evaluation.metrics import OVERALL, Metric, RegressionData
+from faceattr.evaluation.over_bins import has_statistics
+from faceattr.evaluation.summary import TOO_FEW, digits_of, figure_texts
 from faceattr.evaluation.wrong import probability_of_truth
 from faceattr.tasks import RegressionTask, Task
 
@@ -28,6 +23,7 @@ __all__ = [
     "counts_table",
     "headline_table",
     "over_bins_table",
+    "shown_metrics",
     "task_table",
 ]
 
@@ -60,11 +56,11 @@ def headline_table(evaluation: Evaluation) -> pd.DataFrame:
         table = evaluation.overall(task.name)
         value = "value" if isinstance(task, RegressionTask) else OVERALL
         counts = table["n"].astype(np.int64)
-        for name in _known(main_metrics(task, list(table.index)), task):
+        for name in shown_metrics(evaluation, task):
             row = table.loc[[name], [value, "ci_low", "ci_high"]]
             rows.append(
                 {
-                    "figure": _label(task, name),
+                    "figure": _label(evaluation, task, name),
                     "value": figure_texts(row, digits_of(evaluation, task, name))[0],
                     "n": f"{counts[name]:,}",
                 }
@@ -75,10 +71,10 @@ def headline_table(evaluation: Evaluation) -> pd.DataFrame:
 def task_table(evaluation: Evaluation, task: Task) -> pd.DataFrame:
     """Return all figures of a task over all rows, of classes also each class."""
     table = evaluation.overall(task.name)
-    number = isinstance(task, RegressionTask)
     value, classes = ("value", []) if isinstance(task, RegressionTask) else (OVERALL, task.classes)
-    names, counts = _known(list(table.index), task), table["n"].astype(np.int64)
-    text: dict[str, list[str]] = {"metric": [_metric(task, name).label for name in names]}
+    known, counts = evaluation.metrics[task.name], table["n"].astype(np.int64)
+    names = [name for name in table.index if name in known]
+    text: dict[str, list[str]] = {"metric": [known[name].label for name in names]}
     for column, limits in ((value, ["ci_low", "ci_high"]), *((cls, []) for cls in classes)):
         title = "value" if column == value else f"{task.name}: {column}"
         text[title] = [
@@ -86,23 +82,23 @@ def task_table(evaluation: Evaluation, task: Task) -> pd.DataFrame:
             for name in names
         ]
     text["n"] = [f"{counts[name]:,}" for name in names]
-    unit = task.unit if number and isinstance(task, RegressionTask) else ""
-    if unit:
-        text["unit"] = [unit if _in_plain_units(task, name) else "" for name in names]
+    if isinstance(task, RegressionTask) and task.unit:
+        text["unit"] = [_unit(known[name], task) for name in names]
     return pd.DataFrame(text)
 
 
 def bins_table(evaluation: Evaluation, task: Task, column: str) -> pd.DataFrame:
     """Return a task's main figures for each bin of a column."""
-    known = list(evaluation.overall(task.name).index)
-    metrics = _known(main_metrics(task, known), task)
+    metrics, known = shown_metrics(evaluation, task), evaluation.metrics[task.name]
     table = evaluation.by(column, task=task.name, metrics=metrics)
     text = {column: [str(name) for name in table.index], "n": [f"{n:,}" for n in table["n"]]}
     for metric in metrics:
         chosen = table[[metric, f"{metric}_low", f"{metric}_high"]]
-        text[_metric(task, metric).label] = figure_texts(
-            chosen, digits_of(evaluation, task, metric)
-        )
+        figures = figure_texts(chosen, digits_of(evaluation, task, metric))
+        few = chosen[metric].isna() & (table["n"] < evaluation.min_count)
+        text[known[metric].label] = [
+            TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)
+        ]
     for name, title in (("n_missing_label", "without a label"), ("n_failed", "no prediction")):
         if table[name].any():
             text[title] = [f"{count:,}" for count in table[name]]
@@ -111,13 +107,12 @@ def bins_table(evaluation: Evaluation, task: Task, column: str) -> pd.DataFrame:
 
 def over_bins_table(evaluation: Evaluation, task: Task, column: str) -> pd.DataFrame:
     """Return how a task's main figures differ between the bins of a column; empty if none do."""
-    rows = evaluation.frame
-    rows = rows[(rows["task"] == task.name) & (rows["by"] == column) & rows["stat"].eq("worst")]
-    metrics = _known(main_metrics(task, list(dict.fromkeys(rows["metric"]))), task)
+    known = evaluation.metrics[task.name]
+    metrics = [name for name in shown_metrics(evaluation, task) if has_statistics(known[name])]
     if not metrics or len(evaluation.groupings[column].names) < 2:
         return pd.DataFrame()
     table = evaluation.over_bins(column, task=task.name, metrics=metrics)
-    text: dict[str, list[str]] = {"metric": [_metric(task, name).label for name in metrics]}
+    text: dict[str, list[str]] = {"metric": [known[name].label for name in metrics]}
     for stat, title in _STATISTICS.items():
         limits = [stat, f"{stat}_low", f"{stat}_high"]
         found = [
@@ -163,26 +158,22 @@ def _short(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _known(names: list[str], task: Task) -> list[str]:
-    """Return the metrics among some names; the others are counts of what was left out."""
-    known = REGRESSION_METRICS if isinstance(task, RegressionTask) else CLASSIFICATION_METRICS
-    return [name for name in names if name in known]
+def shown_metrics(evaluation: Evaluation, task: Task) -> list[str]:
+    """Return the main metrics of a task among those computed, and those of the user's own."""
+    known = evaluation.metrics[task.name]
+    available = [name for name in evaluation.overall(task.name).index if name in known]
+    own = [name for name in available if known[name].own]
+    return list(dict.fromkeys([*main_metrics(task, available), *own]))
 
 
-def _metric(task: Task, name: str) -> Metric:
-    known = REGRESSION_METRICS if isinstance(task, RegressionTask) else CLASSIFICATION_METRICS
-    return known.get(name, argument="metric")
+def _unit(metric: Metric, task: RegressionTask) -> str:
+    return task.unit if metric.in_units and metric.name != "mse" else ""
 
 
-def _in_plain_units(task: Task, name: str) -> bool:
-    return _metric(task, name).in_units and name != "mse"
-
-
-def _label(task: Task, name: str) -> str:
-    unit = ""
-    if isinstance(task, RegressionTask) and task.unit and _in_plain_units(task, name):
-        unit = f" ({task.unit})"
-    return f"{task.name}: {_metric(task, name).label}{unit}"
+def _label(evaluation: Evaluation, task: Task, name: str) -> str:
+    metric = evaluation.metrics[task.name][name]
+    unit = _unit(metric, task) if isinstance(task, RegressionTask) else ""
+    return f"{task.name}: {metric.label}" + (f" ({unit})" if unit else "")
 
 
 def _digits(evaluation: Evaluation, task: Task, metric: str, stat: str) -> int:

@@ -14,12 +14,7 @@ from matplotlib.figure import Figure
 from faceattr._validation import check_choice
 from faceattr.binning import AGE_BINS, Bins
 from faceattr.evaluation.cells import VALUE
-from faceattr.evaluation.metrics import (
-    CLASSIFICATION_METRICS,
-    OVERALL,
-    REGRESSION_METRICS,
-    RegressionData,
-)
+from faceattr.evaluation.metrics import OVERALL, Metric, RegressionData
 from faceattr.evaluation.wrong import probability_of_truth
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.report import (
@@ -135,7 +130,7 @@ def _check_use(
     if kind in _BY_BINS:
         check_choice(by, "by", list(evaluation.groupings))
         if kind == "metric" and metric is not None:
-            check_choice(metric, "metric", list(evaluation.overall(task.name).index))
+            check_choice(metric, "metric", list(evaluation.metrics[task.name]))
     if (by is not None and kind not in _BY_BINS) or (metric is not None and kind != "metric"):
         raise InvalidArgumentError(
             "this figure takes no such argument",
@@ -163,7 +158,7 @@ def _metric(ax: Axes, evaluation: Evaluation, task: Task, by: str, metric: str |
     plot_metric_by_bin(
         ax,
         rows,
-        label=_metric_label(task, name),
+        label=_metric_label(evaluation.metrics[task.name][name], task),
         by=by,
         overall=evaluation.value(f"{task.name}/{name}"),
         confidence=evaluation.confidence,
@@ -173,19 +168,15 @@ def _metric(ax: Axes, evaluation: Evaluation, task: Task, by: str, metric: str |
 
 def _metric_drawn(evaluation: Evaluation, task: Task) -> str | None:
     """Return the metric to draw by bins: the usual one, or else the first one there is."""
-    found = list(evaluation.overall(task.name).index)
     first = "mae" if _is_number(task) else "accuracy"
-    known = REGRESSION_METRICS if _is_number(task) else CLASSIFICATION_METRICS
-    others = [name for name in found if name in known and name != "support"]
-    return first if first in found else next(iter(others), None)
+    known = evaluation.metrics[task.name]
+    others = [name for name, metric in known.items() if metric.better is not None or metric.own]
+    return first if first in known else next(iter(others), None)
 
 
-def _metric_label(task: Task, metric: str) -> str:
-    if not isinstance(task, RegressionTask):
-        return f"{task.name} {CLASSIFICATION_METRICS.get(metric, argument='metric').label}"
-    known = REGRESSION_METRICS.get(metric, argument="metric")
-    unit = f" ({task.unit})" if task.unit and known.in_units else ""
-    return f"{task.name} {known.label}{unit}"
+def _metric_label(metric: Metric, task: Task) -> str:
+    unit = _unit(task) if metric.in_units and metric.name != "mse" else ""
+    return f"{task.name} {metric.label}" + (f" ({unit})" if unit else "")
 
 
 def _confusion(ax: Axes, evaluation: Evaluation, task: Task) -> Axes:

@@ -15,12 +15,12 @@ from faceattr.tasks import RegressionTask, Task
 if TYPE_CHECKING:
     from faceattr.evaluation.evaluation import Evaluation
 
-__all__ = ["digits_of", "figure_texts", "summarise"]
+__all__ = ["TOO_FEW", "digits_of", "figure_texts", "summarise"]
 
 _BY_BIN = {"regression": ("mae", "rmse", "bias"), "classification": ("accuracy", "f1", "roc_auc")}
 _WIDTH = 100
 _COLUMNS = 3
-_TOO_FEW = "too few"
+TOO_FEW = "too few"
 
 
 def summarise(evaluation: Evaluation) -> str:
@@ -83,7 +83,7 @@ def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
         chosen = table[[metric, f"{metric}_low", f"{metric}_high"]]
         figures = figure_texts(chosen, digits)
         few = (table["n"] < evaluation.min_count) & chosen[metric].isna()
-        figures = [_TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)]
+        figures = [TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)]
         text[evaluation.metrics[task.name][metric].label] = figures + [
             figure_texts(over.loc[[metric], [stat, f"{stat}_low", f"{stat}_high"]], digits)[0]
             if metric in over.index

@@ -12,6 +12,7 @@ import pandas as pd
 
 from faceattr._grouping import Grouping
 from faceattr._validation import check_choice, check_integer, check_unique
+from faceattr.evaluation.losses import row_losses
 from faceattr.evaluation.metrics import FloatArray, RegressionData
 from faceattr.evaluation.rows import TaskRows
 from faceattr.exceptions import InvalidArgumentError
@@ -71,10 +72,10 @@ def wrong_rows(parts: Sequence[TaskRows]) -> tuple[Rows, FloatArray]:
     common = reduce(np.intersect1d, [part.used for part in parts])
     scores, wrong = np.zeros(len(common)), np.ones(len(common), dtype=np.bool_)
     for part in parts:
-        loss, mistaken = _losses(part)
         places = np.searchsorted(part.used, common)
-        scores += pd.Series(loss[places]).rank(pct=True).to_numpy() / len(parts)
-        wrong &= mistaken[places]
+        ranks = pd.Series(row_losses(part.data)[places]).rank(pct=True)
+        scores += ranks.to_numpy(dtype=np.float64) / len(parts)
+        wrong &= (part.data.truth != part.data.prediction)[places]
     order = np.argsort(-scores, kind="stable")
     order = order[wrong[order]]
     return common[order], scores[order]
@@ -97,15 +98,6 @@ def _of_each(grouping: Grouping, rows: Rows, n: int) -> Rows:
     codes = grouping.codes[rows]
     found = np.flatnonzero(pd.Series(codes).groupby(codes).cumcount().to_numpy() < n)
     return found[np.argsort(codes[found], kind="stable")]
-
-
-def _losses(part: TaskRows) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    data = part.data
-    wrong = data.truth != data.prediction
-    if isinstance(data, RegressionData):
-        return np.abs(data.prediction - data.truth), wrong
-    probability = probability_of_truth(part)
-    return (wrong.astype(np.float64) if probability is None else -probability), wrong
 
 
 def _parts(evaluation: Evaluation, task: TasksInput) -> list[TaskRows]:

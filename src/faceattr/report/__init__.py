@@ -1,10 +1,7 @@
 """Figures from tables and arrays, all in one style."""
 
-<<<<<<< HEAD
 from faceattr.report.differences import plot_differences
-=======
 from faceattr.report.errors import plot_errors, plot_true_probability
->>>>>>> ce7d203 (Error analysis: most_wrong, draw and to_html of an evaluation, first version)
 from faceattr.report.figures import (
     gallery,
     plot_history,
@@ -28,11 +25,8 @@ __all__ = [
     "gallery",
     "new_figure",
     "plot_confusion",
-<<<<<<< HEAD
     "plot_differences",
-=======
     "plot_errors",
->>>>>>> ce7d203 (Error analysis: most_wrong, draw and to_html of an evaluation, first version)
     "plot_group_counts",
     "plot_history",
     "plot_image",

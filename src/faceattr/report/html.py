@@ -157,8 +157,9 @@ def html_table(table: pd.DataFrame, *, keep_first: bool = False) -> Markup:
         f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>\n"
         for row in table.itertuples(index=False, name=None)
     )
+    box = "scroll keep" if keep_first else "scroll"
     return Markup(
-        f'<div class="scroll{" keep" if keep_first else ""}"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="{box}"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
 
