@@ -24,6 +24,7 @@ _MEASURE = """
 addEventListener("load", () => {
   const page = document.querySelector("iframe").contentDocument, view = page.defaultView;
   const seen = [...page.querySelectorAll("body *")].filter(e => !e.closest(".scroll"));
+  const boxes = [...page.querySelectorAll(".scroll")];
   const name = e => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40);
   const entries = view.performance.getEntriesByType("resource").map(r => r.name);
   const out = {
@@ -33,8 +34,8 @@ addEventListener("load", () => {
     images: page.images.length,
     broken: [...page.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt),
     loaded: entries.filter(n => !n.startsWith("data:")),
-    boxes: page.querySelectorAll(".scroll").length,
-    scrolling: [...page.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth).length,
+    boxes: boxes.length,
+    scrolling: boxes.filter(e => e.scrollWidth > e.clientWidth).length,
     smallest: Math.min(...seen.map(e => parseFloat(view.getComputedStyle(e).fontSize))),
     missing: [...page.querySelectorAll("a")].map(a => a.getAttribute("href"))
       .filter(h => !page.getElementById(h.slice(1))),

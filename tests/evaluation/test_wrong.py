@@ -68,9 +68,7 @@ def test_the_order_is_that_of_a_plain_computation(
 def test_of_each_bin_the_first_of_all(seed: int, n: int) -> None:
     evaluation = evaluate(with_gaps(make_predictions(80, seed), seed), by=["age", "gender"])
     every = evaluation.most_wrong("gender", 1000)
-    codes = dict(
-        zip(evaluation.table["sample_id"], evaluation.groupings["age"].codes, strict=True)
-    )
+    codes = dict(zip(evaluation.table["sample_id"], evaluation.groupings["age"].codes, strict=True))
     found = evaluation.most_wrong("gender", n, by="age")
     expected = [
         name
