@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -104,7 +105,7 @@ class TestMany:
     def test_many_classes_are_colours_alone(self, ax: Axes) -> None:
         counts = np.eye(60, dtype=int)
         plot_confusion(ax, counts, [f"class {place} of a very long name" for place in range(60)])
-        assert ax.texts == []
+        assert not list(ax.texts)
         assert "(n = 60)" in title(ax)
         assert ax.figure is not None
         assert ax.figure.axes[1].get_ylabel() == "share of the true class"
@@ -120,8 +121,6 @@ class TestMany:
         assert 4.5 < sizes[1] < 9
 
     def test_a_bin_that_is_too_small_is_marked(self, ax: Axes) -> None:
-        import pandas as pd
-
         rows = pd.DataFrame(
             {
                 "bin": ["a", "b", "c"],
