@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from faceattr._grouping import Grouping
@@ -16,14 +15,13 @@ from faceattr.evaluation.cells import VALUE
 from faceattr.evaluation.metrics import (
     OVERALL,
     ClassificationData,
-    FloatArray,
     Metric,
     RegressionData,
-    ratio,
 )
 from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
 from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.summary import summarise
+from faceattr.evaluation.views import MAIN_METRICS, table_of_bins, table_over_bins
 from faceattr.evaluation.wrong import table_of_wrong
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
@@ -36,14 +34,6 @@ if TYPE_CHECKING:
     from faceattr.evaluation.plots import Kind
 
 __all__ = ["MAIN_METRICS", "Evaluation"]
-
-MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
-    "regression": ("mae", "rmse", "mape", "bias", "within_5"),
-    "classification": ("accuracy", "f1", "roc_auc", "log_loss"),
-}
-"""Metrics of the table by bins, where none are asked for."""
-
-_COUNTS = ("support", "n_missing_label", "n_failed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,22 +193,7 @@ class Evaluation:
         """
         chosen = self._task(task, "task")
         rows = self._rows(chosen, column)
-        known = list(dict.fromkeys(rows["metric"]))
-        if metrics is None:
-            metrics = main_metrics(chosen, known)
-        cls = "" if isinstance(chosen, RegressionTask) else OVERALL
-        names = list(dict.fromkeys(rows["bin"]))
-        table = pd.DataFrame(index=pd.CategoricalIndex(names, names, ordered=True, name=column))
-        table["n"] = _column(rows, "support", cls, "n").astype(np.int64)
-        for name, values in _labels(rows, chosen).items():
-            table[name] = values
-        for metric in metrics:
-            check_choice(metric, "metrics", known)
-            for suffix, source in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high")):
-                table[metric + suffix] = _column(rows, metric, cls, source)
-        for metric in ("n_missing_label", "n_failed"):
-            table[metric] = _column(rows, metric, cls, "value").astype(np.int64)
-        return table
+        return table_of_bins(rows, chosen, column, metrics)
 
     def over_bins(
         self, column: str, *, task: str | None = None, metrics: Sequence[str] | None = None
@@ -250,22 +225,7 @@ class Evaluation:
         rows = self.frame[(self.frame["task"] == chosen.name) & (self.frame["by"] == column)]
         self._rows(chosen, column)
         rows = rows[(rows["bin"] == OVER_BINS) & rows["class"].isin(["", OVERALL])]
-        known = list(dict.fromkeys(rows["metric"]))
-        wanted = main_metrics(chosen, known) if metrics is None else list(metrics)
-        for metric in wanted:
-            check_choice(metric, "metrics", known)
-        table = pd.DataFrame(index=pd.Index(wanted, name="metric", dtype="str"))
-        for stat in STATISTICS:
-            own = rows[rows["stat"] == stat].set_index("metric").reindex(wanted)
-            for suffix, source in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high")):
-                table[stat + suffix] = own[source]
-            if stat in {"worst", "best"}:
-                table[f"{stat}_bin"] = self._bins(column, own["bin_index"])
-        return table
-
-    def _bins(self, column: str, places: pd.Series) -> list[str | None]:
-        names = self.groupings[column].names
-        return [names[int(place)] if place >= 0 else None for place in places]
+        return table_over_bins(rows, chosen, self.groupings[column].names, metrics)
 
     def summary(self) -> str:
         """Return the main figures as text for a terminal, at most 100 characters wide."""
@@ -464,23 +424,3 @@ class Evaluation:
         check_choice(stat, "stat", (VALUE, *STATISTICS) if by != OVERALL else (VALUE,))
         rows = self.frame[(self.frame["task"] == task.name) & (self.frame["by"] == by)]
         return rows[rows["stat"] == stat]
-
-
-def main_metrics(task: Task, known: Sequence[str]) -> list[str]:
-    """Return those of `MAIN_METRICS` that are known of a task, or all that are if none is."""
-    kind = "regression" if isinstance(task, RegressionTask) else "classification"
-    found = [name for name in MAIN_METRICS[kind] if name in known]
-    return found or [name for name in known if name not in _COUNTS]
-
-
-def _column(rows: pd.DataFrame, metric: str, cls: str, source: str) -> FloatArray:
-    chosen = rows[(rows["metric"] == metric) & (rows["class"] == cls)]
-    return chosen[source].to_numpy(dtype=np.float64)
-
-
-def _labels(rows: pd.DataFrame, task: Task) -> dict[str, FloatArray]:
-    if isinstance(task, RegressionTask):
-        return {name: _column(rows, name, "", "value") for name in ("truth_mean", "truth_std")}
-    total = _column(rows, "support", OVERALL, "value")
-    shown = task.classes if len(task.classes) > 2 else (task.positive,)
-    return {f"share_{cls}": ratio(_column(rows, "support", cls, "value"), total) for cls in shown}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from faceattr.evaluation.evaluation import main_metrics
 from faceattr.evaluation.metrics import OVERALL, Metric, RegressionData
 from faceattr.evaluation.over_bins import has_statistics
 from faceattr.evaluation.summary import TOO_FEW, digits_of, figure_texts
+from faceattr.evaluation.views import main_metrics
 from faceattr.evaluation.wrong import probability_of_truth
 from faceattr.tasks import RegressionTask, Task
 
