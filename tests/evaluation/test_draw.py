@@ -11,8 +11,9 @@ from faceattr import BinnedEvaluator, RegressionTask
 from faceattr.binning import AGE_BINS, Bins
 from faceattr.evaluation import Evaluation
 from faceattr.evaluation.plots import panels_by, panels_of
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import DataError, InvalidArgumentError
 from faceattr.report import new_figure
+from page_samples import drawings
 from prediction_samples import TASKS, make_predictions
 
 
@@ -166,3 +167,64 @@ def test_only_chosen_metrics_are_drawn(table, ax) -> None:
 def test_arguments_are_checked(evaluation, ax, arguments) -> None:
     with pytest.raises(InvalidArgumentError):
         evaluation.draw(ax, **arguments)
+
+
+class TestImages:
+    def test_the_most_wrong_of_each_bin(self, ax) -> None:
+        faces, table = drawings()
+        drawn = BinnedEvaluator(["age"], n_boot=0).evaluate(table)
+        assert drawn.draw_images(ax, faces, task="age", by="age", n=2) is ax
+        wrong = drawn.most_wrong("age", 2, by="age")
+        assert title(ax) == f"most wrong: age by age (n = {len(wrong)})"
+        assert len(ax.images) == len(wrong)
+        texts = [text.get_text().replace("\n", " ") for text in ax.texts]
+        groups = list(dict.fromkeys(wrong["bin"].astype(str)))
+        assert [text for text in texts if not text.startswith("age:")] == groups
+        shown = [text for text in texts if text.startswith("age:")]
+        for row, text in zip(wrong.itertuples(), shown, strict=True):
+            assert text.startswith(f"age: {row.age:.0f}, predicted {row.age_pred:.3g} gender: ")
+
+    def test_without_bins_in_rows_of_six(self, ax) -> None:
+        faces, table = drawings()
+        drawn = BinnedEvaluator(n_boot=0).evaluate(table)
+        drawn.draw_images(ax, faces, task="age", n=8)
+        assert [text.get_text() for text in ax.texts if "age" not in text.get_text()] == [
+            "1-6",
+            "7-8",
+        ]
+        first = np.asarray(ax.images[0].get_array())
+        worst = drawn.most_wrong("age")["sample_id"].iloc[0]
+        position = faces.table["sample_id"].tolist().index(worst)
+        expected = faces.read(position)
+        # Drawings of 64 px are scaled to 160 by repeating pixels.
+        np.testing.assert_array_equal(first[::5, ::5], expected[::2, ::2])
+
+    def test_samples_and_images_that_cannot_be_read(self, ax) -> None:
+        _, table = drawings()
+        drawn = BinnedEvaluator(["gender"], n_boot=0).evaluate(table)
+        drawn.draw_images(ax, lambda name: f"no/{name}.png", "random", by="gender", n=3)
+        assert title(ax) == "samples by gender (n = 6)"
+        assert sum(text.get_text().startswith("cannot be read") for text in ax.texts) == 6
+
+    def test_nothing_wrong(self, ax) -> None:
+        faces, table = drawings()
+        drawn = BinnedEvaluator(n_boot=0).evaluate(table.assign(age_pred=table["age"]))
+        drawn.draw_images(ax, faces, task="age")
+        assert title(ax) == "most wrong: age (n = 0)"
+
+    @pytest.mark.parametrize(
+        ("arguments", "error"),
+        [
+            ({"which": "best"}, InvalidArgumentError),
+            ({"n": 0}, InvalidArgumentError),
+            ({"by": "race"}, InvalidArgumentError),
+            ({"which": "random", "task": "age"}, InvalidArgumentError),
+            ({"images": None}, DataError),
+            ({"images": "no/folder"}, DataError),
+        ],
+    )
+    def test_what_cannot_be_drawn(self, ax, arguments, error) -> None:
+        faces, table = drawings()
+        drawn = BinnedEvaluator(n_boot=0).evaluate(table)
+        with pytest.raises(error):
+            drawn.draw_images(ax, **({"images": faces} | arguments))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -21,10 +21,10 @@ from faceattr.evaluation.metrics import (
 from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
 from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.summary import summarise
-from faceattr.evaluation.views import MAIN_METRICS, table_of_bins, table_over_bins
+from faceattr.evaluation.views import MAIN_METRICS, table_of_all, table_of_bins, table_over_bins
 from faceattr.evaluation.wrong import table_of_wrong
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,15 +154,7 @@ class Evaluation:
         """
         chosen = self._task(task, "task")
         rows = self._rows(chosen, OVERALL)
-        if isinstance(chosen, RegressionTask):
-            return rows.set_index("metric")[["value", "ci_low", "ci_high", "n"]]
-        order = list(dict.fromkeys(rows["metric"]))
-        wide = rows.pivot_table(
-            index="metric", columns="class", values="value", sort=False, dropna=False
-        ).reindex(index=order, columns=[*chosen.classes, OVERALL])
-        wide.columns.name = None
-        last = rows[rows["class"] == OVERALL].set_index("metric")
-        return wide.join(last[["ci_low", "ci_high", "n"]])
+        return table_of_all(rows, chosen)
 
     def by(
         self, column: str, *, task: str | None = None, metrics: Sequence[str] | None = None
@@ -269,11 +261,10 @@ class Evaluation:
         ----------
         ax : matplotlib.axes.Axes
         kind : {"predicted", "errors", "confusion", "residuals", "metric"}
-            Of numbers: "predicted" over true ones; the histogram of "errors", with median and bias;
-            the "confusion" of groups (the bins that the evaluation groups this number by, else age
-            groups or five quantiles), as counts and row percentages; the spread of "residuals" in
-            each bin of a column. Of classes: their "confusion"; as "errors" the probabilities of
-            the true class. Of both: a "metric" in each bin of a column, with intervals.
+            Of numbers: "predicted" over true ones; a histogram of "errors"; the "confusion" of
+            groups (the bins that this number is grouped by, else age groups or five quantiles); the
+            spread of "residuals" by bins. Of classes: their "confusion"; as "errors" the
+            probabilities of the true class. Of both: a "metric" by bins, with intervals.
         task : str, optional
             May be left out where there is only one.
         by : str, optional
@@ -297,7 +288,7 @@ class Evaluation:
         >>> from faceattr import BinnedEvaluator
         >>> from faceattr.report import new_figure
         >>> table = pd.DataFrame({"age": [20.0, 30.0], "age_pred": [21.0, 27.0]})
-        >>> figure, [[ax]] = new_figure()
+        >>> _, [[ax]] = new_figure()
         >>> BinnedEvaluator(n_boot=0).evaluate(table).draw(ax, "errors").get_title(loc="left")
         'age: errors (n = 2)'
         """
@@ -312,9 +303,8 @@ class Evaluation:
 
         Of a number those with the largest absolute errors. Of classes those where another class was
         predicted, the least probable true class first; without probabilities in the order of ids.
-        Of several tasks the rows that are wrong in every one of them, ordered by the mean of their
-        ranks: a task's rank is the share of rows (of those that have all these tasks) that are at
-        most as wrong, by absolute error or probability of the true class.
+        Of several tasks the rows that are wrong in every one, ordered by the mean of their ranks: a
+        rank is the share of rows (of those that have all these tasks) that are at most as wrong.
 
         Parameters
         ----------
@@ -351,6 +341,43 @@ class Evaluation:
         """
         return table_of_wrong(self, task, n, by)
 
+    def draw_images(
+        self,
+        ax: Axes,
+        images: PicturesInput = None,
+        which: Literal["wrong", "random"] = "wrong",
+        *,
+        task: str | Sequence[str] | None = None,
+        by: str | None = None,
+        n: int = 6,
+    ) -> Axes:
+        """Draw faces with labels and predictions: the most wrong, or samples; a row of them a bin.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            About 1.1 inches wide an image, 1.7 high a row.
+        images
+            As in `to_html`; an image that cannot be read is drawn grey.
+        which : {"wrong", "random"}
+            Those of `most_wrong`, or some drawn by a fixed seed, which are of no task.
+        task, by, n
+            As in `most_wrong`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax`; its title says how many images are drawn.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError, TableError, DataError
+            As in `most_wrong` and `to_html`, and if there are no images.
+        """
+        from faceattr.evaluation.faces import draw_images
+
+        return draw_images(ax, self, images, which, task=task, by=by, n=n)
+
     def to_html(
         self,
         path: str | Path,
@@ -361,27 +388,24 @@ class Evaluation:
         samples: int = 6,
         max_images: int = 300,
     ) -> Path:
-        """Write a page that needs no other file: figures, intervals, bins and faces.
-
-        It holds small copies of images, and with them faces: keep it as private as these.
+        """Write a page that needs no other file. It holds faces: keep it as private as they are.
 
         Parameters
         ----------
         path : str or Path
-            Ends in ``.html``; the folder is made where needed.
+            Ends in ``.html``.
         images : Dataset, folder, mapping or callable, optional
             Where images are found by their ``sample_id``: a data set; the folder that ids are
             relative to; a mapping or a function of the id to an image (a path, array, PIL image or
-            bytes). By default what stands in the column ``path`` is opened; where none of these
-            files exists, tables of ids stand in place of images. An image that cannot be read has
-            its words in its place, and is counted.
+            bytes). By default the column ``path``; where it leads to no file, there are tables of
+            ids in place of images. One that cannot be read has words there, and is counted.
         title : str, default "Evaluation"
         worst : int, default 24
             Rows in each list of the most wrong; 0 for none.
         samples : int, default 6
-            Images of each bin, drawn at random by a fixed seed; 0 for none.
+            Images of each bin, drawn by a fixed seed; 0 for none.
         max_images : int, default 300
-            At most so many in the whole page, the most wrong first. A picture takes about 10 kB.
+            At most so many in the page, the most wrong first; about 10 kB each.
 
         Returns
         -------

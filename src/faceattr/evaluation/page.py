@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from faceattr._validation import check_integer
+from faceattr.evaluation.faces import sample_rows
 from faceattr.evaluation.metrics import RegressionData
 from faceattr.evaluation.page_text import (
     bins_table,
@@ -23,7 +23,7 @@ from faceattr.evaluation.page_text import (
 )
 from faceattr.evaluation.pictures import Pictures, PicturesInput
 from faceattr.evaluation.plots import panels_by, panels_of
-from faceattr.evaluation.wrong import wrong_rows
+from faceattr.evaluation.wrong import Wrong
 from faceattr.exceptions import InvalidTypeError
 from faceattr.report.html import (
     Markup,
@@ -58,7 +58,6 @@ _BIASED = (
 )
 _MOST_LISTED = 100
 _SHORT_NAME = 20
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -182,12 +181,6 @@ def _strip(evaluation: Evaluation, rows: Sequence[int], pictures: Pictures) -> M
     return html_cards([pictures.picture(row), *_lines(evaluation, row)] for row in rows)
 
 
-def sample_rows(rows: npt.NDArray[np.intp], count: int, code: int) -> npt.NDArray[np.intp]:
-    """Return some of the rows of a bin, drawn by a fixed seed, in their order."""
-    chosen = np.random.default_rng([_SEED, code]).permutation(len(rows))[:count]
-    return np.asarray(rows[np.sort(chosen)], dtype=np.intp)
-
-
 def _most_wrong(evaluation: Evaluation, pictures: Pictures, worst: int) -> Iterator[_Section]:
     if not worst:
         return
@@ -196,7 +189,7 @@ def _most_wrong(evaluation: Evaluation, pictures: Pictures, worst: int) -> Itera
         together = "both tasks" if len(lists) == 2 else "all tasks"
         lists.append((f"Most wrong: {together}", list(evaluation.tasks)))
     for title, names in lists:
-        rows, _ = wrong_rows([evaluation.parts[name] for name in names])
+        rows = Wrong.of(evaluation, names).rows
         parts = [_about_wrong(evaluation, names, len(rows), min(worst, len(rows)))]
         if len(rows):
             parts += _gallery(evaluation, names, rows[:worst].tolist(), pictures)

@@ -76,18 +76,18 @@ class Pictures:
     def picture(self, row: int) -> str:
         """Return the picture of a row, or words where its image cannot be read."""
         self.shown += 1
+        image = self.image(row)
+        return _UNREADABLE if image is None else html_image(image, self._names[row], side=_SIDE)
+
+    def image(self, row: int) -> UInt8Image | None:
+        """Return the image of a row, uint8 (H, W, 3); None where it cannot be read."""
+        if self._find is None:
+            return None
         try:
-            image = self.read(row)
+            return self._find(row)
         except (FaceAttrError, LookupError, OSError, ValueError) as error:
             self.failed[self._names[row]] = _reason(error)
-            return _UNREADABLE
-        return html_image(image, self._names[row], side=_SIDE)
-
-    def read(self, row: int) -> UInt8Image:
-        """Return the image of a row, uint8 (H, W, 3), or raise what its reader raises."""
-        if self._find is None:
-            raise ImageReadError("no images are known", argument="images")
-        return self._find(row)
+            return None
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from faceattr.evaluation.metrics import OVERALL, FloatArray, ratio
 from faceattr.evaluation.over_bins import STATISTICS
 from faceattr.tasks import RegressionTask, Task
 
-__all__ = ["MAIN_METRICS", "main_metrics", "table_of_bins", "table_over_bins"]
+__all__ = ["MAIN_METRICS", "main_metrics", "table_of_all", "table_of_bins", "table_over_bins"]
 
 MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "mape", "bias", "within_5"),
@@ -28,6 +28,19 @@ def main_metrics(task: Task, known: Sequence[str]) -> list[str]:
     kind = "regression" if isinstance(task, RegressionTask) else "classification"
     found = [name for name in MAIN_METRICS[kind] if name in known]
     return found or [name for name in known if name not in _COUNTS]
+
+
+def table_of_all(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return a row a metric from a task's rows of the frame; see `Evaluation.overall`."""
+    if isinstance(task, RegressionTask):
+        return rows.set_index("metric")[["value", "ci_low", "ci_high", "n"]]
+    order = list(dict.fromkeys(rows["metric"]))
+    wide = rows.pivot_table(
+        index="metric", columns="class", values="value", sort=False, dropna=False
+    ).reindex(index=order, columns=[*task.classes, OVERALL])
+    wide.columns.name = None
+    last = rows[rows["class"] == OVERALL].set_index("metric")
+    return wide.join(last[["ci_low", "ci_high", "n"]])
 
 
 def table_of_bins(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from faceattr.tasks import RegressionTask
 if TYPE_CHECKING:
     from faceattr.evaluation.evaluation import Evaluation
 
-__all__ = ["TasksInput", "probability_of_truth", "table_of_wrong", "wrong_rows"]
+__all__ = ["TasksInput", "Wrong", "probability_of_truth", "table_of_wrong"]
 
 TasksInput = str | Sequence[str] | None
 """A task, several, or all."""
@@ -30,55 +31,79 @@ TasksInput = str | Sequence[str] | None
 Rows = npt.NDArray[np.intp]
 
 
-def table_of_wrong(
-    evaluation: Evaluation, task: TasksInput, n: int, by: str | None
-) -> pd.DataFrame:
-    """Return the table; see `Evaluation.most_wrong`."""
-    parts = _parts(evaluation, task)
-    check_integer(n, "n", low=1)
-    rows, scores = wrong_rows(parts)
-    grouping = None if by is None else _grouping(evaluation, by)
-    keep = np.arange(min(n, len(rows))) if grouping is None else _of_each(grouping, rows, n)
-    chosen = rows[keep]
-    names = [name for name in ("sample_id", "path") if name in evaluation.table.columns]
-    table = evaluation.table.iloc[chosen][names].reset_index(drop=True)
-    if "sample_id" not in names:
-        table.insert(0, "row", chosen)
-    if grouping is not None:
-        named = pd.Index(grouping.names)
-        table["bin"] = pd.Categorical.from_codes(grouping.codes[chosen], named, ordered=True)
-    if len(parts) > 1:
-        table["score"] = scores[keep]
-    for part in parts:
-        for name, values in _columns(part, np.searchsorted(part.used, chosen)).items():
-            table[name] = values
-    return table
+@dataclass(frozen=True, eq=False)
+class Wrong:
+    """The rows that are wrong in all of some tasks, the most wrong first.
 
-
-def wrong_rows(parts: Sequence[TaskRows]) -> tuple[Rows, FloatArray]:
-    """Return the rows that are wrong in all these tasks, the most wrong first.
-
-    Parameters
+    Attributes
     ----------
-    parts : sequence of TaskRows
-
-    Returns
-    -------
+    evaluation : Evaluation
+    parts : list of TaskRows
+        Of the tasks.
     rows : numpy.ndarray of int, shape (m,)
         Positions in the table.
     scores : numpy.ndarray of float64, shape (m,)
         The mean over tasks of how high the row ranks among all rows that have every task, 0 to 1.
     """
-    common = reduce(np.intersect1d, [part.used for part in parts])
-    scores, wrong = np.zeros(len(common)), np.ones(len(common), dtype=np.bool_)
-    for part in parts:
-        places = np.searchsorted(part.used, common)
-        ranks = pd.Series(row_losses(part.data)[places]).rank(pct=True)
-        scores += ranks.to_numpy(dtype=np.float64) / len(parts)
-        wrong &= (part.data.truth != part.data.prediction)[places]
-    order = np.argsort(-scores, kind="stable")
-    order = order[wrong[order]]
-    return common[order], scores[order]
+
+    evaluation: Evaluation
+    parts: list[TaskRows]
+    rows: Rows
+    scores: FloatArray
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, task: TasksInput) -> Wrong:
+        """Find the rows that are wrong in a task, in several, or in all."""
+        parts = _parts(evaluation, task)
+        common = reduce(np.intersect1d, [part.used for part in parts])
+        scores, wrong = np.zeros(len(common)), np.ones(len(common), dtype=np.bool_)
+        for part in parts:
+            places = np.searchsorted(part.used, common)
+            ranks = pd.Series(row_losses(part.data)[places]).rank(pct=True)
+            scores += ranks.to_numpy(dtype=np.float64) / len(parts)
+            wrong &= (part.data.truth != part.data.prediction)[places]
+        order = np.argsort(-scores, kind="stable")
+        order = order[wrong[order]]
+        return cls(evaluation, parts, common[order], scores[order])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tasks."""
+        return tuple(part.task.name for part in self.parts)
+
+    def of_bins(self, by: str, n: int) -> dict[str, Rows]:
+        """Return the first n rows of each bin of a column that has any."""
+        grouping = _grouping(self.evaluation, by)
+        codes = grouping.codes[self.rows]
+        found = {name: self.rows[codes == code][:n] for code, name in enumerate(grouping.names)}
+        return {name: rows for name, rows in found.items() if len(rows)}
+
+
+def table_of_wrong(
+    evaluation: Evaluation, task: TasksInput, n: int, by: str | None
+) -> pd.DataFrame:
+    """Return the table; see `Evaluation.most_wrong`."""
+    wrong = Wrong.of(evaluation, task)
+    check_integer(n, "n", low=1)
+    chosen = wrong.rows[:n]
+    if by is not None:
+        chosen = np.concatenate([chosen[:0], *wrong.of_bins(by, n).values()])
+    known = [name for name in ("sample_id", "path") if name in evaluation.table.columns]
+    table = evaluation.table.iloc[chosen][known].reset_index(drop=True)
+    if "sample_id" not in known:
+        table.insert(0, "row", chosen)
+    if by is not None:
+        grouping = _grouping(evaluation, by)
+        names = pd.Index(grouping.names)
+        table["bin"] = pd.Categorical.from_codes(grouping.codes[chosen], names, ordered=True)
+    if len(wrong.parts) > 1:
+        scores = np.full(len(evaluation.table), np.nan)
+        scores[wrong.rows] = wrong.scores
+        table["score"] = scores[chosen]
+    for part in wrong.parts:
+        for name, values in _columns(part, np.searchsorted(part.used, chosen)).items():
+            table[name] = values
+    return table
 
 
 def probability_of_truth(part: TaskRows) -> FloatArray | None:
@@ -91,13 +116,6 @@ def probability_of_truth(part: TaskRows) -> FloatArray | None:
 
 def _grouping(evaluation: Evaluation, by: str) -> Grouping:
     return evaluation.groupings[check_choice(by, "by", list(evaluation.groupings))]
-
-
-def _of_each(grouping: Grouping, rows: Rows, n: int) -> Rows:
-    """Return the places of the first n rows of each bin, bin after bin."""
-    codes = grouping.codes[rows]
-    found = np.flatnonzero(pd.Series(codes).groupby(codes).cumcount().to_numpy() < n)
-    return found[np.argsort(codes[found], kind="stable")]
 
 
 def _parts(evaluation: Evaluation, task: TasksInput) -> list[TaskRows]:

@@ -16,7 +16,10 @@ __all__ = ["Strip", "plot_strips"]
 
 _SIDE = 160
 _GAP = 8
-_LINE = 24
+_STEP = _SIDE + _GAP
+_LINE = 17
+_LARGEST = 7.0
+_WIDTH_OF_LETTER = 0.6
 
 Strip = Sequence[tuple[npt.NDArray[np.uint8], str]]
 """Images, each with its caption."""
@@ -54,19 +57,32 @@ def plot_strips(ax: Axes, strips: Mapping[str, Strip], *, title: str = "") -> Ax
     ax.spines[:].set_visible(False)
     count = sum(map(len, strips.values()))
     ax.set_title(f"{title or 'Samples'} (n = {count:,})")
-    lines = max(
-        (caption.count("\n") + 1 for strip in strips.values() for _, caption in strip), default=1
-    )
-    step, height = _SIDE + _GAP, _SIDE + _GAP + _LINE * lines
-    width = max(*map(len, strips.values()), 1) * step
+    lines = [text.split("\n") for strip in strips.values() for _, text in strip]
+    height = _SIDE + _GAP + _LINE * max(map(len, lines), default=1)
+    extent = (max(*map(len, strips.values()), 1) * _STEP, len(strips) * height)
+    letters = max((len(line) for text in lines for line in text), default=0)
+    size = _size_of_text(ax, extent, letters)
     for row, (name, strip) in enumerate(strips.items()):
-        top = row * height
-        ax.text(-_GAP, top + _SIDE / 2, name, ha="right", va="center", fontsize=8, color=INK)
-        for column, (image, caption) in enumerate(strip):
-            left = column * step
-            ax.imshow(fit_square(image), extent=(left, left + _SIDE, top + _SIDE, top))
+        ax.text(-_GAP, row * height + _SIDE / 2, name, ha="right", va="center", color=INK)
+        for column, (image, text) in enumerate(strip):
+            left, bottom = column * _STEP, row * height + _SIDE
+            ax.imshow(fit_square(image), extent=(left, left + _SIDE, bottom, bottom - _SIDE))
             middle = left + _SIDE / 2
-            ax.text(middle, top + _SIDE + 4, caption, ha="center", va="top", fontsize=7)
-    ax.set(xlim=(0, width), ylim=(len(strips) * height, 0))
+            ax.text(middle, bottom + 4, text, ha="center", va="top", fontsize=size)
+    ax.set(xlim=(0, extent[0]), ylim=(extent[1], 0))
     ax.set_aspect("equal", anchor="W")
     return ax if count else nothing_to_draw(ax, "no images")
+
+
+def _size_of_text(ax: Axes, extent: tuple[int, int], letters: int) -> float:
+    """Return how large a caption can be, in points, so that it stays under its image."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        return _LARGEST
+    place = ax.get_position()
+    width, height = (
+        inches * share
+        for inches, share in zip(figure.get_size_inches(), (place.width, place.height), strict=True)
+    )
+    scale = min(width / extent[0], height / extent[1])
+    return float(min(_LARGEST, 72 * scale * _STEP / (_WIDTH_OF_LETTER * max(letters, 1))))
