@@ -9,7 +9,8 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 import faceattr
-from faceattr import BalancedSampler, Dataset
+from faceattr import BalancedSampler, BinnedEvaluator, Dataset
+from faceattr.report import new_figure
 from faceattr.training import plot_augmentations
 
 project = "faceattr"
@@ -75,6 +76,30 @@ def draw_figures(app: Sphinx) -> None:
     sampler = BalancedSampler(faces, by=["age", "gender"], bins=edges, max_repeats=5)
     sampler.plot().savefig(FIGURES / "sampling.png", dpi=70)
     plot_augmentations(faces.read(1)).savefig(FIGURES / "augmentations.png", dpi=70)
+    draw_errors(faces)
+
+
+def draw_errors(faces: Dataset) -> None:
+    """Draw the errors of a made-up model on drawn faces, as docs/errors.md does."""
+    rng = np.random.default_rng(0)
+    table = faces.table[["sample_id", "age", "gender", "light"]].copy()
+    spread = np.where(table["light"] < 0.8, 9.0, 4.0)
+    table["age_pred"] = np.clip(table["age"] + rng.normal(1, spread), 0, 116)
+    right = rng.random(len(table)) < np.where(table["light"] < 0.8, 0.8, 0.95)
+    other = table["gender"].map({"male": "female", "female": "male"})
+    table["gender_pred"] = table["gender"].where(right, other)
+    evaluation = BinnedEvaluator(
+        ["age", "light"], {"light": 3}, n_boot=200, tasks=faces.tasks
+    ).evaluate(table)
+    figure, [[true, errors], [residuals, bins]] = new_figure(2, 2)
+    evaluation.draw(true, "predicted", task="age")
+    evaluation.draw(errors, "errors", task="age")
+    evaluation.draw(residuals, "residuals", task="age", by="age")
+    evaluation.draw(bins, "metric", task="gender", by="light")
+    figure.savefig(FIGURES / "errors.png", dpi=80)
+    figure, [[ax]] = new_figure(width=7, height=5)
+    evaluation.draw_images(ax, faces, "random", by="light")
+    figure.savefig(FIGURES / "samples.png", dpi=100)
 
 
 def setup(app: Sphinx) -> None:

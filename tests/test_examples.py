@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def test_quality(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "good: accepted" in out or "good: rejected" in out
     assert "broken: rejected: cannot be read: not an image file - send another file" in out
+
+
+def test_error_analysis(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load("error_analysis", monkeypatch).main(images=120, n_boot=20)
+    written = {path.name for path in (tmp_path / "error-analysis-output").iterdir()}
+    assert written == {"most-wrong.csv", "errors.png", "most-wrong.png", "errors.html"}
+    out = capsys.readouterr().out
+    assert "wrong in age and gender at once" in out
+    assert re.search(r"worst light: .+, MAE \d+\.\d years", out)
 
 
 def test_balance(tmp_path, monkeypatch, capsys):

@@ -50,12 +50,15 @@ class Grouping:
         The bin of each row.
     stray : int, default 0
         How many of the bins, the last ones, hold rows without a value or beyond all edges.
+    edges : tuple of float or None, optional
+        Of bins of a number, one more than there are bins of values.
     """
 
     column: str
     names: tuple[str, ...]
     codes: npt.NDArray[np.intp]
     stray: int = 0
+    edges: tuple[float | None, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +177,8 @@ def group_rows(
         chosen = make_bins(bins.get(column, default), values, argument=f"bins[{column!r}]")
         assigned = chosen.assign(values, missing=missing)
         names = tuple(assigned.categories)
-        return Grouping(column, names, assigned.codes.astype(np.intp), len(names) - len(chosen))
+        codes, stray = assigned.codes.astype(np.intp), len(names) - len(chosen)
+        return Grouping(column, names, codes, stray, chosen.edges)
     return _group_categories(values, column, tasks, missing)
 
 

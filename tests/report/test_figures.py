@@ -165,6 +165,14 @@ class TestBins:
         assert title(ax) == "age: errors by age (n = 4)"
         assert ax.get_ylabel() == "prediction - truth (years)"
 
+    def test_boxes_span_quartiles(self, ax: Axes) -> None:
+        values = np.arange(101.0)
+        plot_residuals(ax, values, pd.Categorical(["a"] * 101, ["a", "b"]))
+        (box,) = ax.patches
+        assert (box.get_y(), box.get_height()) == (25, 50)
+        ends = np.concatenate([np.concatenate(lines.get_segments()) for lines in ax.collections])
+        assert set(ends[:, 1]) == {5, 25, 50, 75, 95}
+
 
 class TestConfusion:
     def test_counts_and_shares_of_the_true_class(self, ax: Axes) -> None:

@@ -19,6 +19,7 @@ from faceattr.report.html import (
     Markup,
     check_page_path,
     html_cards,
+    html_contents,
     html_figure,
     html_figures,
     html_groups,
@@ -26,6 +27,7 @@ from faceattr.report.html import (
     html_page,
     html_points,
     html_section,
+    html_subsection,
     html_table,
     html_text,
     privacy_note,
@@ -186,3 +188,26 @@ def test_a_wide_figure_scrolls() -> None:
     figure, _ = new_figure()
     assert html_figure(figure, "wide", wide=True).startswith('<div class="scroll">')
     assert html_figure(figure, "narrow").startswith("<img")
+
+
+def test_links_lead_to_sections() -> None:
+    page = Reader(
+        html_page(
+            "x",
+            html_contents([("a1", EVIL), ("a2", "b")]),
+            html_section("b", html_subsection(EVIL, "c"), anchor="a2"),
+        )
+    )
+    assert [value for name, value in page.attributes if name == "href"] == ["#a1", "#a2"]
+    assert ("id", "a2") in page.attributes
+    assert page.tags.count("h3") == 1
+    assert page.text.count(EVIL) == 2
+    assert "id=" not in html_section("b")
+
+
+def test_tables_figures_and_groups_come_in_two_kinds() -> None:
+    table = pd.DataFrame({"a": [1]})
+    assert 'class="scroll keep"' in html_table(table, keep_first=True)
+    assert 'class="scroll"' in html_table(table)
+    assert 'class="figures large"' in html_figures([], large=True)
+    assert 'class="groups strips"' in html_groups([], strips=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 
 from faceattr._grouping import Grouping
@@ -15,29 +15,25 @@ from faceattr.evaluation.cells import VALUE
 from faceattr.evaluation.metrics import (
     OVERALL,
     ClassificationData,
-    FloatArray,
     Metric,
     RegressionData,
-    ratio,
 )
 from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
 from faceattr.evaluation.rows import TaskRows
 from faceattr.evaluation.summary import summarise
+from faceattr.evaluation.views import MAIN_METRICS, table_of_all, table_of_bins, table_over_bins
+from faceattr.evaluation.wrong import table_of_wrong
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from faceattr.evaluation.pictures import PicturesInput
+    from faceattr.evaluation.plots import Kind
+
 __all__ = ["MAIN_METRICS", "Evaluation"]
-
-MAIN_METRICS: Mapping[str, tuple[str, ...]] = {
-    "regression": ("mae", "rmse", "mape", "bias", "within_5"),
-    "classification": ("accuracy", "f1", "roc_auc", "log_loss"),
-}
-"""Metrics of the table by bins, where none are asked for."""
-
-_COUNTS = ("support", "n_missing_label", "n_failed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,15 +154,7 @@ class Evaluation:
         """
         chosen = self._task(task, "task")
         rows = self._rows(chosen, OVERALL)
-        if isinstance(chosen, RegressionTask):
-            return rows.set_index("metric")[["value", "ci_low", "ci_high", "n"]]
-        order = list(dict.fromkeys(rows["metric"]))
-        wide = rows.pivot_table(
-            index="metric", columns="class", values="value", sort=False, dropna=False
-        ).reindex(index=order, columns=[*chosen.classes, OVERALL])
-        wide.columns.name = None
-        last = rows[rows["class"] == OVERALL].set_index("metric")
-        return wide.join(last[["ci_low", "ci_high", "n"]])
+        return table_of_all(rows, chosen)
 
     def by(
         self, column: str, *, task: str | None = None, metrics: Sequence[str] | None = None
@@ -197,22 +185,7 @@ class Evaluation:
         """
         chosen = self._task(task, "task")
         rows = self._rows(chosen, column)
-        known = list(dict.fromkeys(rows["metric"]))
-        if metrics is None:
-            metrics = main_metrics(chosen, known)
-        cls = "" if isinstance(chosen, RegressionTask) else OVERALL
-        names = list(dict.fromkeys(rows["bin"]))
-        table = pd.DataFrame(index=pd.CategoricalIndex(names, names, ordered=True, name=column))
-        table["n"] = _column(rows, "support", cls, "n").astype(np.int64)
-        for name, values in _labels(rows, chosen).items():
-            table[name] = values
-        for metric in metrics:
-            check_choice(metric, "metrics", known)
-            for suffix, source in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high")):
-                table[metric + suffix] = _column(rows, metric, cls, source)
-        for metric in ("n_missing_label", "n_failed"):
-            table[metric] = _column(rows, metric, cls, "value").astype(np.int64)
-        return table
+        return table_of_bins(rows, chosen, column, metrics)
 
     def over_bins(
         self, column: str, *, task: str | None = None, metrics: Sequence[str] | None = None
@@ -244,22 +217,7 @@ class Evaluation:
         rows = self.frame[(self.frame["task"] == chosen.name) & (self.frame["by"] == column)]
         self._rows(chosen, column)
         rows = rows[(rows["bin"] == OVER_BINS) & rows["class"].isin(["", OVERALL])]
-        known = list(dict.fromkeys(rows["metric"]))
-        wanted = main_metrics(chosen, known) if metrics is None else list(metrics)
-        for metric in wanted:
-            check_choice(metric, "metrics", known)
-        table = pd.DataFrame(index=pd.Index(wanted, name="metric", dtype="str"))
-        for stat in STATISTICS:
-            own = rows[rows["stat"] == stat].set_index("metric").reindex(wanted)
-            for suffix, source in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high")):
-                table[stat + suffix] = own[source]
-            if stat in {"worst", "best"}:
-                table[f"{stat}_bin"] = self._bins(column, own["bin_index"])
-        return table
-
-    def _bins(self, column: str, places: pd.Series) -> list[str | None]:
-        names = self.groupings[column].names
-        return [names[int(place)] if place >= 0 else None for place in places]
+        return table_over_bins(rows, chosen, self.groupings[column].names, metrics)
 
     def summary(self) -> str:
         """Return the main figures as text for a terminal, at most 100 characters wide."""
@@ -288,6 +246,186 @@ class Evaluation:
         chosen = list(self.tasks) if task is None else [self._task(task, "task").name]
         return plot_evaluation(self, chosen)
 
+    def draw(
+        self,
+        ax: Axes,
+        kind: Kind,
+        *,
+        task: str | None = None,
+        by: str | None = None,
+        metric: str | None = None,
+    ) -> Axes:
+        """Draw one figure into a panel.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+        kind : {"predicted", "errors", "confusion", "residuals", "metric"}
+            Of numbers: "predicted" over true ones; a histogram of "errors"; the "confusion" of
+            groups (the bins that this number is grouped by, else age groups or five quantiles); the
+            spread of "residuals" by bins. Of classes: their "confusion"; as "errors" the
+            probabilities of the true class. Of both: a "metric" by bins, with intervals.
+        task : str, optional
+            May be left out where there is only one.
+        by : str, optional
+            The column of "residuals" and "metric".
+        metric : str, optional
+            By default ``"mae"`` or ``"accuracy"``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax`; its title says how many rows are drawn.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such task, column, metric or figure of this task.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from faceattr import BinnedEvaluator
+        >>> from faceattr.report import new_figure
+        >>> table = pd.DataFrame({"age": [20.0, 30.0], "age_pred": [21.0, 27.0]})
+        >>> _, [[ax]] = new_figure()
+        >>> BinnedEvaluator(n_boot=0).evaluate(table).draw(ax, "errors").get_title(loc="left")
+        'age: errors (n = 2)'
+        """
+        from faceattr.evaluation.plots import draw
+
+        return draw(ax, self, self._task(task, "task"), kind, by=by, metric=metric)
+
+    def most_wrong(
+        self, task: str | Sequence[str] | None = None, n: int = 24, by: str | None = None
+    ) -> pd.DataFrame:
+        """List the rows that are most wrong, worst first.
+
+        Of a number those with the largest absolute errors. Of classes those where another class was
+        predicted, the least probable true class first; without probabilities in the order of ids.
+        Of several tasks the rows that are wrong in every one, ordered by the mean of their ranks: a
+        rank is the share of rows (of those that have all these tasks) that are at most as wrong.
+
+        Parameters
+        ----------
+        task : str or sequence of str, optional
+            By default all tasks together.
+        n : int, default 24
+            At most so many rows, or with `by` so many of each bin.
+        by : str, optional
+            One of the columns grouped by: the most wrong of each bin, bin after bin.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``sample_id`` (without one ``row``, the position in `table`), ``path`` where known,
+            ``bin`` with `by`, ``score`` (the mean rank, 0 to 1) of several tasks, and for each
+            task ``<task>``, ``<task>_pred`` and ``<task>_error`` (prediction less truth) or
+            ``<task>_prob_true`` (of the true class, where known). Right predictions are never
+            listed, so there may be fewer rows.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError
+            If there is no such task or column, or `n` is below 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from faceattr import BinnedEvaluator
+        >>> table = pd.DataFrame({"age": [20.0, 30.0, 9.0], "age_pred": [21.0, 27.0, 9.0]})
+        >>> BinnedEvaluator(n_boot=0).evaluate(table).most_wrong("age")
+           row   age  age_pred  age_error
+        0    1  30.0      27.0       -3.0
+        1    0  20.0      21.0        1.0
+        """
+        return table_of_wrong(self, task, n, by)
+
+    def draw_images(
+        self,
+        ax: Axes,
+        images: PicturesInput = None,
+        which: Literal["wrong", "random"] = "wrong",
+        *,
+        task: str | Sequence[str] | None = None,
+        by: str | None = None,
+        n: int = 6,
+    ) -> Axes:
+        """Draw faces with labels and predictions: the most wrong, or samples; a row of them a bin.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            About 1.1 inches wide an image, 1.7 high a row.
+        images
+            As in `to_html`; an image that cannot be read is drawn grey.
+        which : {"wrong", "random"}
+            Those of `most_wrong`, or some drawn by a fixed seed, which are of no task.
+        task, by, n
+            As in `most_wrong`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax`; its title says how many images are drawn.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError, TableError, DataError
+            As in `most_wrong` and `to_html`, and if there are no images.
+        """
+        from faceattr.evaluation.faces import draw_images
+
+        return draw_images(ax, self, images, which, task=task, by=by, n=n)
+
+    def to_html(
+        self,
+        path: str | Path,
+        images: PicturesInput = None,
+        *,
+        title: str = "Evaluation",
+        worst: int = 24,
+        samples: int = 6,
+        max_images: int = 300,
+    ) -> Path:
+        """Write a page that needs no other file. It holds faces: keep it as private as they are.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``.
+        images : Dataset, folder, mapping or callable, optional
+            Where images are found by their ``sample_id``: a data set; the folder that ids are
+            relative to; a mapping or a function of the id to an image (a path, array, PIL image or
+            bytes). By default the column ``path``; where it leads to no file, there are tables of
+            ids in place of images. One that cannot be read has words there, and is counted.
+        title : str, default "Evaluation"
+        worst : int, default 24
+            Rows in each list of the most wrong; 0 for none.
+        samples : int, default 6
+            Images of each bin, drawn by a fixed seed; 0 for none.
+        max_images : int, default 300
+            At most so many in the page, the most wrong first; about 10 kB each.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidArgumentError
+            If an argument is outside its limits, or the name does not end in ``.html``.
+        TableError, DataError
+            If images are to be found by ids and the table has none, or shares none with them.
+        OutputError
+            If the page cannot be written.
+        """
+        from faceattr.evaluation.page import PageSettings, write_page
+
+        settings = PageSettings(title, worst, samples, max_images)
+        return write_page(self, path, images, settings)
+
     @property
     def data(self) -> dict[str, RegressionData | ClassificationData]:
         """Labels and predictions of each task, of the rows that have both."""
@@ -310,23 +448,3 @@ class Evaluation:
         check_choice(stat, "stat", (VALUE, *STATISTICS) if by != OVERALL else (VALUE,))
         rows = self.frame[(self.frame["task"] == task.name) & (self.frame["by"] == by)]
         return rows[rows["stat"] == stat]
-
-
-def main_metrics(task: Task, known: Sequence[str]) -> list[str]:
-    """Return those of `MAIN_METRICS` that are known of a task, or all that are if none is."""
-    kind = "regression" if isinstance(task, RegressionTask) else "classification"
-    found = [name for name in MAIN_METRICS[kind] if name in known]
-    return found or [name for name in known if name not in _COUNTS]
-
-
-def _column(rows: pd.DataFrame, metric: str, cls: str, source: str) -> FloatArray:
-    chosen = rows[(rows["metric"] == metric) & (rows["class"] == cls)]
-    return chosen[source].to_numpy(dtype=np.float64)
-
-
-def _labels(rows: pd.DataFrame, task: Task) -> dict[str, FloatArray]:
-    if isinstance(task, RegressionTask):
-        return {name: _column(rows, name, "", "value") for name in ("truth_mean", "truth_std")}
-    total = _column(rows, "support", OVERALL, "value")
-    shown = task.classes if len(task.classes) > 2 else (task.positive,)
-    return {f"share_{cls}": ratio(_column(rows, "support", cls, "value"), total) for cls in shown}

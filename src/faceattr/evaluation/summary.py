@@ -15,12 +15,12 @@ from faceattr.tasks import RegressionTask, Task
 if TYPE_CHECKING:
     from faceattr.evaluation.evaluation import Evaluation
 
-__all__ = ["summarise"]
+__all__ = ["TOO_FEW", "digits_of", "figure_texts", "summarise"]
 
 _BY_BIN = {"regression": ("mae", "rmse", "bias"), "classification": ("accuracy", "f1", "roc_auc")}
 _WIDTH = 100
 _COLUMNS = 3
-_TOO_FEW = "too few"
+TOO_FEW = "too few"
 
 
 def summarise(evaluation: Evaluation) -> str:
@@ -60,11 +60,11 @@ def _overall(evaluation: Evaluation, task: Task) -> str:
     labels = [known[name].label for name in names]
     width = max(map(len, labels))
     rows = [table.loc[[name]] for name in names]
-    digits = [_digits(evaluation, task, name) for name in names]
+    digits = [digits_of(evaluation, task, name) for name in names]
     text = {"": [f"{label:<{width}}" for label in labels]}
     for column, limits in ((value, ("ci_low", "ci_high")), *((cls, ()) for cls in classes)):
         text[column] = [
-            _figures(row[[column, *limits]], places)[0]
+            figure_texts(row[[column, *limits]], places)[0]
             for row, places in zip(rows, digits, strict=True)
         ]
     text["n"] = [f"{n:,}" for n in table.loc[names, "n"]]
@@ -79,13 +79,13 @@ def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
     text = {column: [*map(str, table.index), *stats]}
     text["n"] = [*(f"{n:,}" for n in table["n"]), *("" for _ in stats)]
     for metric in metrics:
-        digits = _digits(evaluation, task, metric)
+        digits = digits_of(evaluation, task, metric)
         chosen = table[[metric, f"{metric}_low", f"{metric}_high"]]
-        figures = _figures(chosen, digits)
+        figures = figure_texts(chosen, digits)
         few = (table["n"] < evaluation.min_count) & chosen[metric].isna()
-        figures = [_TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)]
+        figures = [TOO_FEW if no else figure for no, figure in zip(few, figures, strict=True)]
         text[evaluation.metrics[task.name][metric].label] = figures + [
-            _figures(over.loc[[metric], [stat, f"{stat}_low", f"{stat}_high"]], digits)[0]
+            figure_texts(over.loc[[metric], [stat, f"{stat}_low", f"{stat}_high"]], digits)[0]
             if metric in over.index
             else ""
             for stat in stats
@@ -106,7 +106,7 @@ def _compared(evaluation: Evaluation, task: Task) -> list[str]:
     return [name for name in _shown(evaluation, task) if has_statistics(known[name])]
 
 
-def _figures(table: pd.DataFrame, digits: int) -> list[str]:
+def figure_texts(table: pd.DataFrame, digits: int) -> list[str]:
     """Write each row's figure, and its interval if there are columns and numbers for one."""
     texts = []
     for value, *limits in table.to_numpy(dtype=np.float64):
@@ -116,7 +116,7 @@ def _figures(table: pd.DataFrame, digits: int) -> list[str]:
     return texts
 
 
-def _digits(evaluation: Evaluation, task: Task, metric: str) -> int:
+def digits_of(evaluation: Evaluation, task: Task, metric: str) -> int:
     """Return the decimals of a metric: 4, or 2 for what is in units of a broad scale."""
     if metric == "support":
         return 0

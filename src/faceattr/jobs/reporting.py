@@ -58,6 +58,5 @@ def run_report(
     """
     check_page_path(output, "output")
     evaluation = run_evaluation(predictions, quality, settings=settings, tasks=tasks)
-    options = {} if title is None else {"title": title}
-    evaluation.to_html(output, images, **options)
+    evaluation.to_html(output, images, title=title or "Evaluation")
     return evaluation

@@ -3,6 +3,7 @@
 from faceattr.report.calibration import plot_coverage, plot_reliability
 from faceattr.report.costs import cost_summary, plot_cost
 from faceattr.report.differences import plot_differences
+from faceattr.report.errors import plot_errors, plot_true_probability
 from faceattr.report.figures import (
     gallery,
     plot_history,
@@ -19,6 +20,7 @@ from faceattr.report.panels import (
 )
 from faceattr.report.scores import plot_scores, plot_strip
 from faceattr.report.selective import plot_risk_coverage
+from faceattr.report.strips import plot_strips
 from faceattr.report.style import new_figure
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "plot_cost",
     "plot_coverage",
     "plot_differences",
+    "plot_errors",
     "plot_group_counts",
     "plot_history",
     "plot_image",
@@ -41,5 +44,7 @@ __all__ = [
     "plot_risk_coverage",
     "plot_scores",
     "plot_strip",
+    "plot_strips",
     "plot_true_and_predicted",
+    "plot_true_probability",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "Markup",
     "check_page_path",
     "html_cards",
+    "html_contents",
     "html_figure",
     "html_figures",
     "html_groups",
@@ -34,6 +35,7 @@ __all__ = [
     "html_page",
     "html_points",
     "html_section",
+    "html_subsection",
     "html_table",
     "html_text",
     "privacy_note",
@@ -52,6 +54,9 @@ body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: #fff; color:
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #d9d9d9; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+.contents { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .75rem 0; }
+.contents a { color: #005a8c; padding: .25rem 0; }
 .note { border-left: 4px solid #D55E00; padding: .25rem .75rem; background: #fdf3ec; }
 /* A shadow at the side where there is more to scroll to. */
 .scroll { overflow-x: auto; background:
@@ -65,8 +70,12 @@ th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap;
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #8c8c8c; }
 .figure { max-width: 100%; height: auto; display: block; }
+.scroll, .figure { margin: .75rem 0; }
+.keep th:first-child, .keep td:first-child { position: sticky; left: 0; background: #fff; }
 .figures { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
+.figures .figure { margin: 0; }
+.large { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
 .cards { display: grid; gap: 1rem .75rem;
   grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 .cards figure { margin: 0; min-width: 0; }
@@ -77,6 +86,10 @@ thead th { border-bottom: 2px solid #8c8c8c; }
 .groups p { margin: 0 0 .25rem; font-size: .8rem; color: #595959; }
 .groups .cards { display: flex; flex-wrap: wrap; gap: .75rem .5rem; }
 .groups .cards figure { width: 7.5rem; }
+@media (max-width: 32rem) {
+  .strips > div { width: 100%; }
+  .strips .cards figure { width: calc((100% - 1rem) / 3); }
+}
 .wide { min-width: 38rem; }
 .point { margin: .75rem 0; padding-left: .75rem; border-left: 4px solid #8c8c8c; }
 .point p { margin: 0; }
@@ -104,18 +117,35 @@ def privacy_note() -> Markup:
     return html_text(_PRIVATE, kind="note")
 
 
-def html_section(title: str, *parts: str) -> Markup:
-    """Return parts under a heading; parts that are plain text become paragraphs."""
-    return Markup(f"<section>\n<h2>{_safe(title)}</h2>\n{_join(parts)}</section>\n")
+def html_section(title: str, *parts: str, anchor: str = "") -> Markup:
+    """Return parts under a heading; parts that are plain text become paragraphs.
+
+    An anchor is what `html_contents` leads to.
+    """
+    place = f' id="{escape(anchor)}"' if anchor else ""
+    return Markup(f"<section{place}>\n<h2>{_safe(title)}</h2>\n{_join(parts)}</section>\n")
 
 
-def html_table(table: pd.DataFrame) -> Markup:
+def html_subsection(title: str, *parts: str) -> Markup:
+    """Return parts under a smaller heading, within a section."""
+    return Markup(f"<h3>{_safe(title)}</h3>\n{_join(parts)}")
+
+
+def html_contents(sections: Iterable[tuple[str, str]]) -> Markup:
+    """Return links to the sections of a page, each given as (anchor, title)."""
+    links = (f'<a href="#{escape(anchor)}">{_safe(title)}</a>\n' for anchor, title in sections)
+    return Markup(f'<nav class="contents">\n{"".join(links)}</nav>\n')
+
+
+def html_table(table: pd.DataFrame, *, keep_first: bool = False) -> Markup:
     """Return a table; numbers are written as they are, so they are best rounded to text before.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Its index is not shown. Missing values are left blank.
+    keep_first : bool, default False
+        Whether the first column stays in sight when the others are scrolled; for short names.
 
     Returns
     -------
@@ -127,8 +157,9 @@ def html_table(table: pd.DataFrame) -> Markup:
         f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>\n"
         for row in table.itertuples(index=False, name=None)
     )
+    box = "scroll keep" if keep_first else "scroll"
     return Markup(
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="{box}"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
 
@@ -147,9 +178,10 @@ def html_figure(figure: Figure, description: str, *, dpi: int = 110, wide: bool 
     return Markup(f'<img class="figure" src="{data}" alt="{_safe(description)}">\n')
 
 
-def html_figures(figures: Iterable[Markup]) -> Markup:
-    """Return what `html_figure` returned, as many side by side as fit."""
-    return Markup(f'<div class="figures">\n{"".join(figures)}</div>\n')
+def html_figures(figures: Iterable[Markup], *, large: bool = False) -> Markup:
+    """Return what `html_figure` returned, as many side by side as fit; large ones at most two."""
+    kind = "figures large" if large else "figures"
+    return Markup(f'<div class="{kind}">\n{"".join(figures)}</div>\n')
 
 
 def html_image(image: npt.NDArray[np.uint8], description: str, *, side: int = 224) -> Markup:
@@ -195,10 +227,14 @@ def html_cards(cards: Iterable[Sequence[str]]) -> Markup:
     return Markup(f'<div class="cards">\n{"".join(map(_card, cards))}</div>\n')
 
 
-def html_groups(groups: Iterable[tuple[str, Markup]]) -> Markup:
-    """Return titles, each with what `html_cards` returned, as many side by side as fit."""
+def html_groups(groups: Iterable[tuple[str, Markup]], *, strips: bool = False) -> Markup:
+    """Return titles, each with what `html_cards` returned, as many side by side as fit.
+
+    Strips have three pictures in a row on a narrow screen.
+    """
+    kind = "groups strips" if strips else "groups"
     shown = (f"<div><p>{_safe(title)}</p>{cards}</div>\n" for title, cards in groups)
-    return Markup(f'<div class="groups">\n{"".join(shown)}</div>\n')
+    return Markup(f'<div class="{kind}">\n{"".join(shown)}</div>\n')
 
 
 def html_points(points: Iterable[tuple[str, str, str]]) -> Markup:

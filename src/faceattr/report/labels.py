@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
-from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, need_columns, styled, tidy
+from faceattr.report.style import (
+    ACCENT,
+    COLOURS,
+    INK,
+    need_columns,
+    nothing_to_draw,
+    styled,
+    tidy,
+)
 
 __all__ = ["plot_group_counts", "plot_label_counts"]
 
@@ -56,8 +64,7 @@ def plot_label_counts(
     if len(known):
         _draw_counts(ax, known, list(piles))
     else:
-        ax.text(0.5, 0.5, "no labels", transform=ax.transAxes, ha="center", color=MUTED)
-        ax.set(xticks=[], yticks=[])
+        nothing_to_draw(ax, "no labels")
     ax.set_xlabel(f"{name} ({unit})" if unit else name)
     ax.set_ylabel("images")
     missing = f", {len(every) - len(known):,} missing" if len(known) < len(every) else ""

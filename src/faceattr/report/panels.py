@@ -24,6 +24,9 @@ __all__ = [
     "plot_true_and_predicted",
 ]
 
+_LEAST_TEXT = 4.5
+_WIDTH_OF_LETTER = 0.62
+_LONGEST_NAME = 24
 _TICK_CHARACTERS = 62
 """How many stand side by side under a panel before the labels are turned."""
 
@@ -95,19 +98,9 @@ def plot_residuals(
     values = np.asarray(residuals, dtype=np.float64)
     labels = [str(label) for label in groups.categories]
     parts = [values[(groups.codes == code) & np.isfinite(values)] for code in range(len(labels))]
-    line = {"color": INK, "linewidth": 1}
-    ax.boxplot(
-        parts,
-        positions=range(len(labels)),
-        widths=0.6,
-        whis=(5, 95),
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": "#CFE3F1", "edgecolor": COLOURS[0]},
-        medianprops={"color": ACCENT, "linewidth": 1.6},
-        whiskerprops=line,
-        capprops=line,
-    )
+    for place, part in enumerate(parts):
+        if len(part):
+            _draw_box(ax, place, part)
     ax.axhline(0, color=INK, linewidth=1, linestyle="--")
     bin_ticks(ax, by, labels, [len(part) for part in parts])
     ax.set_xlabel(f"{ax.get_xlabel()}\n(box: quartiles; whiskers: 5 to 95 %)")
@@ -134,6 +127,7 @@ def plot_metric_by_bin(
     ax : matplotlib.axes.Axes
     rows : pandas.DataFrame
         A row a bin, in order, with the columns ``bin``, ``value``, ``n``, ``ci_low``, ``ci_high``.
+        A bin that has rows but no value is marked as too small.
     label : str
         The metric's name with its unit.
     by : str
@@ -165,6 +159,11 @@ def plot_metric_by_bin(
     style: dict[str, Any] = {"color": COLOURS[0], "markersize": 5, "capsize": 3, "linewidth": 1.4}
     name = f"with {confidence:.0%} interval" if drawn else "each bin"
     ax.errorbar(np.arange(len(rows)), values, yerr=reach, fmt="o", label=name, **style)
+    small = np.flatnonzero(~np.isfinite(values) & (rows["n"].to_numpy() > 0))
+    if len(small):
+        bottom = ax.get_xaxis_transform()
+        places, name = np.full(len(small), 0.03), "no figure: too few rows, or undefined"
+        ax.plot(small, places, "x", color=MUTED, transform=bottom, label=name)
     ax.legend(loc="best")
     bin_ticks(ax, by, [str(name) for name in rows["bin"]], [int(n) for n in rows["n"]])
     ax.set_ylabel(label)
@@ -182,7 +181,8 @@ def plot_confusion(
     ----------
     ax : matplotlib.axes.Axes
     counts : array-like of int, shape (k, k)
-        Rows are true classes, columns predicted ones.
+        Rows are true classes, columns predicted ones. Where there are too many for text in the
+        cells, colours alone show the percent.
     classes : sequence of str, length k
     name : str
         Of the attribute.
@@ -209,9 +209,10 @@ def plot_confusion(
     _confusion_cells(ax, matrix)
     totals = matrix.sum(axis=1)
     ticks = range(size)
-    ax.set_xticks(ticks, classes, **_turned(sum(map(len, classes)) > 40))
+    names = [_short(label) for label in classes]
+    ax.set_xticks(ticks, names, **_turned(sum(map(len, names)) > 40))
     ax.set_yticks(
-        ticks, [f"{label}\n(n = {n:,.0f})" for label, n in zip(classes, totals, strict=True)]
+        ticks, [f"{label}\n(n = {n:,.0f})" for label, n in zip(names, totals, strict=True)]
     )
     ax.set(xlabel=f"predicted {name}".strip(), ylabel=f"true {name}".strip())
     ax.set_title(f"{name or 'Classes'}: confusion (n = {matrix.sum():,.0f})")
@@ -220,10 +221,27 @@ def plot_confusion(
     return ax
 
 
+def _draw_box(ax: Axes, place: int, values: npt.NDArray[np.float64]) -> None:
+    """Draw a box plot by hand, since matplotlib's own loads pyplot."""
+    low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
+    ax.vlines([place, place], [low, third], [first, high], color=INK, linewidth=1)
+    ax.hlines([low, high], place - 0.15, place + 0.15, color=INK, linewidth=1)
+    ax.bar(
+        place, third - first, 0.6, bottom=first, color="#CFE3F1", edgecolor=COLOURS[0], linewidth=1
+    )
+    ax.hlines(middle, place - 0.3, place + 0.3, color=ACCENT, linewidth=1.6)
+
+
 def _confusion_cells(ax: Axes, matrix: npt.NDArray[np.float64]) -> None:
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    picture = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    size = _size_of_text(ax, matrix)
+    if size < _LEAST_TEXT:
+        figure = ax.get_figure()
+        if figure is not None:
+            figure.colorbar(picture, ax=ax, label="share of the true class")
+        return
     for row, column in np.ndindex(matrix.shape):
         share = shares[row, column]
         percent = f"{share:.1%}" if totals[row, 0] else "-"
@@ -233,19 +251,31 @@ def _confusion_cells(ax: Axes, matrix: npt.NDArray[np.float64]) -> None:
             f"{matrix[row, column]:,.0f}\n{percent}",
             ha="center",
             va="center",
-            fontsize=min(9.0, 54.0 / len(matrix)),
+            fontsize=size,
             color="white" if share > 0.55 else INK,
         )
 
 
+def _size_of_text(ax: Axes, matrix: npt.NDArray[np.float64]) -> float:
+    """Return how large the text of a cell can be, in points, before the panel is laid out."""
+    figure = ax.get_figure(root=True)
+    width = ax.get_position().width * figure.get_figwidth() if figure is not None else 0.0
+    characters = max(len("100.0%"), len(f"{matrix.max(initial=0):,.0f}"))
+    return min(9.0, 72 * width / max(len(matrix), 1) / (_WIDTH_OF_LETTER * (characters + 0.5)))
+
+
 def bin_ticks(ax: Axes, by: str, labels: Sequence[str], counts: Sequence[int]) -> None:
     """Label the bins of a panel with their numbers of rows, turned where they are crowded."""
-    pairs = list(zip(labels, (f"{count:,}" for count in counts), strict=True))
+    pairs = list(zip(map(_short, labels), (f"{count:,}" for count in counts), strict=True))
     crowded = sum(max(map(len, pair)) + 1 for pair in pairs) > _TICK_CHARACTERS
     texts = [f"{label} ({count})" if crowded else f"{label}\n{count}" for label, count in pairs]
     ax.set_xticks(range(len(pairs)), texts, **_turned(crowded))
     ax.set_xlim(-0.6, max(len(pairs), 1) - 0.4)
     ax.set_xlabel(f"{by or 'bin'}, with number of rows")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _turned(crowded: bool) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.report.style import ACCENT, COLOURS, INK, MUTED, styled, tidy
+from faceattr.report.style import ACCENT, COLOURS, INK, nothing_to_draw, styled, tidy
 
-__all__ = ["plot_scores", "plot_strip"]
+__all__ = ["fit_square", "plot_scores", "plot_strip"]
 
 _MOST_BINS = 40
 _SIDE = 160
@@ -60,8 +60,7 @@ def plot_scores(
     if len(known):
         _draw_bars(ax, known, beyond)
     else:
-        ax.text(0.5, 0.5, "no scores", transform=ax.transAxes, ha="center", color=MUTED)
-        ax.set(xticks=[], yticks=[])
+        nothing_to_draw(ax, "no scores")
     for limit in limits:
         if limit is not None:
             ax.axvline(limit, color=INK, linewidth=1, linestyle="--")
@@ -114,7 +113,7 @@ def plot_strip(
     step = _SIDE + _GAP
     for position, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left = position * step
-        ax.imshow(_fit(image), extent=(left, left + _SIDE, _SIDE, 0))
+        ax.imshow(fit_square(image), extent=(left, left + _SIDE, _SIDE, 0))
         ax.text(left + _SIDE / 2, _SIDE + 6, caption, ha="center", va="top", fontsize=8)
     ax.set(xlim=(0, max(len(images), 1) * step), ylim=(_SIDE + 30, 0), xticks=[], yticks=[])
     ax.set_aspect("equal", anchor="W")
@@ -175,7 +174,7 @@ def _share(beyond: npt.NDArray[np.bool_]) -> str:
     return f"{count:,} ({'below 0.1%' if share < 0.0005 else f'{share:.1%}'})"
 
 
-def _fit(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def fit_square(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Scale an image to fit into a square, on white."""
     height, width = image.shape[:2]
     scale = _SIDE / max(height, width)

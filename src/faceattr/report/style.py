@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import pandas as pd
@@ -26,8 +26,11 @@ __all__ = [
     "INK",
     "MUTED",
     "NotebookFigure",
+    "Panel",
     "need_columns",
     "new_figure",
+    "nothing_to_draw",
+    "single_figure",
     "styled",
     "tidy",
 ]
@@ -38,6 +41,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ACCENT = COLOURS[1]
 INK = "#262626"
 MUTED = "#8C8C8C"
+
+_WIDE = 5.0
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -121,6 +126,33 @@ def new_figure(
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False, width_ratios=width_ratios)
     return figure, [list(row) for row in grid]
+
+
+class Panel(NamedTuple):
+    """What can be drawn into a panel, and the inches that it takes."""
+
+    draw: Callable[[Axes], Axes]
+    width: float
+    height: float
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it would be too small to read on a narrow screen."""
+        return self.width > _WIDE
+
+
+def single_figure(panel: Panel) -> Figure:
+    """Draw a panel as a figure of its own."""
+    figure, [[ax]] = new_figure(width=panel.width, height=panel.height)
+    panel.draw(ax)
+    return figure
+
+
+def nothing_to_draw(ax: Axes, text: str) -> Axes:
+    """Say in the middle of a panel that there is nothing to draw; return it."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=MUTED)
+    ax.set(xticks=[], yticks=[])
+    return ax
 
 
 def tidy(ax: Axes, *, grid: str = "y") -> Axes:

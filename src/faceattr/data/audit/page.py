@@ -11,7 +11,7 @@ import pandas as pd
 from faceattr._validation import check_integer
 from faceattr.data.audit.conflicts import SEPARATOR
 from faceattr.data.audit.pictures import Pictures
-from faceattr.data.audit.plots import single_figure, wanted_panels
+from faceattr.data.audit.plots import wanted_panels
 from faceattr.data.audit.text import about_duplicates, finding_title, headline, percent, records
 from faceattr.report.html import (
     Markup,
@@ -27,6 +27,7 @@ from faceattr.report.html import (
     privacy_note,
     write_html,
 )
+from faceattr.report.style import single_figure
 from faceattr.tasks import RegressionTask
 
 if TYPE_CHECKING:

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceattr.report import new_figure, plot_group_counts, plot_label_counts
+from faceattr.report.style import Panel
 from faceattr.tasks import ClassificationTask, RegressionTask
 
 if TYPE_CHECKING:
     from faceattr.data.audit.audit import Audit
 
-__all__ = ["plot_audit", "single_figure", "wanted_panels"]
+__all__ = ["plot_audit", "wanted_panels"]
 
 _WIDTH = 4.2
 _ROW = 0.26
 _COLUMN = 0.5
 _LEAST_HEIGHT = 2.7
-_WIDE = 5.0
 
 Drawing = Callable[[Axes], Axes]
-
-
-class Panel(NamedTuple):
-    """What can be drawn into a panel, and the inches that it takes."""
-
-    draw: Drawing
-    width: float
-    height: float
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether it would be too small to read on a narrow screen."""
-        return self.width > _WIDE
 
 
 def plot_audit(audit: Audit) -> Figure:
@@ -54,13 +41,6 @@ def plot_audit(audit: Audit) -> Figure:
         panel.draw(ax)
     for ax in flat[len(panels) :]:
         ax.set_visible(False)
-    return figure
-
-
-def single_figure(panel: Panel) -> Figure:
-    """Draw a panel as a figure of its own."""
-    figure, [[ax]] = new_figure(width=panel.width, height=panel.height)
-    panel.draw(ax)
     return figure
 
 

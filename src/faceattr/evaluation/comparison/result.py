@@ -10,8 +10,8 @@ import pandas as pd
 
 from faceattr._validation import check_choice, check_integer
 from faceattr.evaluation.comparison.text import summarise_comparison
-from faceattr.evaluation.evaluation import main_metrics
 from faceattr.evaluation.metrics import OVERALL, Metric
+from faceattr.evaluation.views import main_metrics
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import Task, TaskSet
 
