@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from faceattr import BinnedEvaluator, Dataset, Model, RegressionTask, __version__
+from faceattr import BinnedEvaluator, Dataset, Model, RegressionTask, __version__, compare
 from faceattr.evaluation import Evaluation
 from faceattr.report.markdown import to_markdown, with_intervals
 from faceattr.tables import pred_column, prob_column, read_table, write_table
@@ -344,27 +344,17 @@ def overall(evaluation: Evaluation) -> Row:
 
 def differences(tables: dict[str, pd.DataFrame], seed: int) -> pd.DataFrame:
     """Compare with the network, image by image, with intervals of a paired bootstrap."""
-    by_id = {name: table.set_index("sample_id").sort_index() for name, table in tables.items()}
-    errors = {
-        name: pd.DataFrame(
-            {
-                "age MAE": (table["age_pred"] - table["age"]).abs(),
-                "gender accuracy": (table["gender_pred"] == table["gender"]).astype(float),
-            }
-        )
-        for name, table in by_id.items()
-    }
-    rng = np.random.default_rng(seed)
-    count = len(errors[NETWORK])
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
+    figures = {"age": ["mae"], "gender": ["accuracy"]}
+    evaluator = BinnedEvaluator((), n_boot=RESAMPLES, seed=seed, metrics=figures)
     rows: dict[str, Row] = {}
     for name in ALGORITHMS:
-        gap = errors[name] - errors[NETWORK]
-        low, high = np.quantile(weights @ gap.to_numpy(), [0.025, 0.975], axis=0)
-        rows[name] = {"n": count}
-        for place, column in enumerate(errors[name].columns):
-            spread = f"({low[place]:+.3f} to {high[place]:+.3f})"
-            rows[name][column] = f"{gap[column].mean():+.3f} {spread}"
+        frame = compare(tables[NETWORK], tables[name], evaluator=evaluator).to_frame()
+        by_metric = frame.set_index("metric")
+        rows[name] = {"n": int(frame["n"].iloc[0])}
+        for title, metric in (("age MAE", "mae"), ("gender accuracy", "accuracy")):
+            row = by_metric.loc[metric]
+            spread = f"({row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+            rows[name][title] = f"{row['difference']:+.3f} {spread}"
     return pd.DataFrame(rows).T
 
 
