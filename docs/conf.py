@@ -83,9 +83,9 @@ def draw_errors(faces: Dataset) -> None:
     """Draw the errors of a made-up model on drawn faces, as docs/errors.md does."""
     rng = np.random.default_rng(0)
     table = faces.table[["sample_id", "age", "gender", "light"]].copy()
-    spread = np.where(table["light"] < 0.8, 9.0, 4.0)
+    spread = np.where(table["light"] < 1, 9.0, 4.0)
     table["age_pred"] = np.clip(table["age"] + rng.normal(1, spread), 0, 116)
-    right = rng.random(len(table)) < np.where(table["light"] < 0.8, 0.8, 0.95)
+    right = rng.random(len(table)) < np.where(table["light"] < 1, 0.8, 0.95)
     other = table["gender"].map({"male": "female", "female": "male"})
     table["gender_pred"] = table["gender"].where(right, other)
     evaluation = BinnedEvaluator(

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 from faceattr import BinnedEvaluator, RegressionTask
 from faceattr.binning import AGE_BINS, Bins
-from faceattr.evaluation import Evaluation
+from faceattr.evaluation import Evaluation, reliability
 from faceattr.evaluation.plots import panels_by, panels_of
-from faceattr.exceptions import DataError, InvalidArgumentError
+from faceattr.exceptions import DataError, InvalidArgumentError, TableError
 from faceattr.report import new_figure
 from page_samples import drawings
 from prediction_samples import TASKS, make_predictions
@@ -48,6 +48,7 @@ def title(ax: Axes) -> str:
         ("metric", "age", "age", "age MAE (years) by age (n = 300)"),
         ("confusion", "gender", None, "gender: confusion (n = 300)"),
         ("errors", "gender", None, "gender: how sure (n = 300)"),
+        ("reliability", "gender", None, "gender: reliability (n = 300)"),
         ("metric", "gender", "age / gender", "gender accuracy by age / gender (n = 300)"),
     ],
 )
@@ -110,6 +111,15 @@ def test_values_by_bin_are_those_of_the_table_and_small_bins_are_marked(evaluati
     assert ax.get_ylabel() == "age bias (years)"
 
 
+def test_reliability_is_that_of_the_table(evaluation, table, ax) -> None:
+    evaluation.draw(ax, "reliability", task="gender")
+    rows = reliability(table, TASKS["gender"])
+    rows = rows[rows["n"] > 0]
+    points = ax.containers[0][0]
+    np.testing.assert_allclose(points.get_ydata(), rows["share"])
+    np.testing.assert_allclose(points.get_xdata(), rows["mean_confidence"])
+
+
 def test_errors_are_prediction_less_truth(evaluation, table, ax) -> None:
     evaluation.draw(ax, "errors", task="age")
     bias = (table["age_pred"] - table["age"]).mean()
@@ -122,6 +132,8 @@ def test_without_probabilities_there_is_nothing_to_be_sure_of(table, ax) -> None
     evaluation = BinnedEvaluator((), n_boot=0, tasks=TASKS).evaluate(plain)
     evaluation.draw(ax, "errors", task="gender")
     assert title(ax) == "gender: how sure (n = 0)"
+    with pytest.raises(TableError):
+        evaluation.draw(ax, "reliability", task="gender")
     assert list(panels_of(evaluation, evaluation.tasks["gender"])) == ["gender: confusion"]
 
 
@@ -155,6 +167,7 @@ def test_only_chosen_metrics_are_drawn(table, ax) -> None:
         {"kind": "pie", "task": "age"},
         {"kind": "predicted", "task": "gender"},
         {"kind": "residuals", "task": "gender", "by": "age"},
+        {"kind": "reliability", "task": "age"},
         {"kind": "errors"},
         {"kind": "errors", "task": "race"},
         {"kind": "residuals", "task": "age"},

@@ -302,6 +302,9 @@ class TestOddTables:
         empty = pd.DataFrame({"age": [np.nan] * 3, "age_pred": [1.0, 2.0, np.nan]})
         page = page_of(evaluate(empty, by=(), tasks=RegressionTask("age")), tmp_path)
         assert "<td>age</td><td>3</td><td>0</td><td>1</td><td>2</td>" in page
+        unlabelled = make_predictions(20).assign(gender=None).drop(columns=["age", "age_pred"])
+        page = page_of(evaluate(unlabelled, by=(), tasks=TASKS["gender"]), tmp_path)
+        assert "None of 0 rows is wrong." in page
 
     def test_metrics_of_ones_own(self, tmp_path: Path) -> None:
         def far_off(truth: np.ndarray, prediction: np.ndarray) -> float:

@@ -260,11 +260,11 @@ class Evaluation:
         Parameters
         ----------
         ax : matplotlib.axes.Axes
-        kind : {"predicted", "errors", "confusion", "residuals", "metric"}
+        kind : {"predicted", "errors", "confusion", "reliability", "residuals", "metric"}
             Of numbers: "predicted" over true ones; a histogram of "errors"; the "confusion" of
             groups (the bins that this number is grouped by, else age groups or five quantiles); the
-            spread of "residuals" by bins. Of classes: their "confusion"; as "errors" the
-            probabilities of the true class. Of both: a "metric" by bins, with intervals.
+            spread of "residuals" by bins. Of classes: "confusion", "reliability", and as "errors"
+            the probabilities of the true class. Of both: a "metric" by bins, with intervals.
         task : str, optional
             May be left out where there is only one.
         by : str, optional
@@ -279,7 +279,7 @@ class Evaluation:
 
         Raises
         ------
-        InvalidArgumentError
+        InvalidArgumentError, TableError
             If there is no such task, column, metric or figure of this task.
 
         Examples

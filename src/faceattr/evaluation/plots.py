@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from faceattr._validation import check_choice
 from faceattr.binning import AGE_BINS, Bins
+from faceattr.evaluation.calibration.reliability import reliability
 from faceattr.evaluation.cells import VALUE
 from faceattr.evaluation.metrics import OVERALL, Metric, RegressionData
 from faceattr.evaluation.wrong import probability_of_truth
@@ -22,6 +23,7 @@ from faceattr.report import (
     plot_confusion,
     plot_errors,
     plot_metric_by_bin,
+    plot_reliability,
     plot_residuals,
     plot_true_and_predicted,
     plot_true_probability,
@@ -34,11 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "draw", "panels_by", "panels_of", "plot_evaluation"]
 
-Kind: TypeAlias = Literal["predicted", "errors", "confusion", "residuals", "metric"]
+Kind: TypeAlias = Literal["predicted", "errors", "confusion", "reliability", "residuals", "metric"]
 """What can be drawn of a task; the last two by the bins of a column."""
 
 _OF_NUMBERS = ("predicted", "errors", "confusion", "residuals", "metric")
-_OF_CLASSES = ("confusion", "errors", "metric")
+_OF_CLASSES = ("confusion", "errors", "reliability", "metric")
 _BY_BINS = frozenset({"residuals", "metric"})
 _QUANTILES = 5
 _WIDTH, _HEIGHT = 4.6, 3.7
@@ -74,20 +76,13 @@ def draw(
         return _residuals(ax, evaluation, task, str(by))
     if kind == "metric":
         return _metric(ax, evaluation, task, str(by), metric)
-    if kind == "confusion":
-        return _confusion(ax, evaluation, task)
-    part = evaluation.parts[task.name]
-    data = part.data
-    if isinstance(data, RegressionData):
-        if kind == "predicted":
-            return plot_true_and_predicted(
-                ax, data.truth, data.prediction, name=task.name, unit=_unit(task)
-            )
-        return plot_errors(ax, data.prediction - data.truth, name=task.name, unit=_unit(task))
-    known = probability_of_truth(part)
-    probability = np.full(len(data), np.nan) if known is None else known
-    wrong = data.truth != data.prediction
-    return plot_true_probability(ax, probability, wrong, name=task.name)
+    drawing = {
+        "predicted": _predicted,
+        "errors": _errors,
+        "confusion": _confusion,
+        "reliability": _reliability,
+    }
+    return drawing[kind](ax, evaluation, task)
 
 
 def panels_of(evaluation: Evaluation, task: Task) -> dict[str, Panel]:
@@ -96,7 +91,7 @@ def panels_of(evaluation: Evaluation, task: Task) -> dict[str, Panel]:
     if _is_number(task):
         kinds = ["predicted", "errors", "confusion"]
     elif probability_of_truth(evaluation.parts[task.name]) is not None:
-        kinds.append("errors")
+        kinds += ["errors", "reliability"]
     return {f"{task.name}: {kind}": _panel(evaluation, task, kind) for kind in kinds}
 
 
@@ -138,6 +133,29 @@ def _check_use(
             expected="by for 'residuals' and 'metric', metric for 'metric' alone",
             found=repr(kind),
         )
+
+
+def _predicted(ax: Axes, evaluation: Evaluation, task: Task) -> Axes:
+    data = evaluation.data[task.name]
+    return plot_true_and_predicted(
+        ax, data.truth, data.prediction, name=task.name, unit=_unit(task)
+    )
+
+
+def _errors(ax: Axes, evaluation: Evaluation, task: Task) -> Axes:
+    part = evaluation.parts[task.name]
+    data = part.data
+    if isinstance(data, RegressionData):
+        return plot_errors(ax, data.prediction - data.truth, name=task.name, unit=_unit(task))
+    known = probability_of_truth(part)
+    probability = np.full(len(data), np.nan) if known is None else known
+    return plot_true_probability(ax, probability, data.truth != data.prediction, name=task.name)
+
+
+def _reliability(ax: Axes, evaluation: Evaluation, task: Task) -> Axes:
+    curve = reliability(evaluation.table, task, confidence=evaluation.confidence)
+    label = f"with {evaluation.confidence:.0%} interval"
+    return plot_reliability(ax, {label: curve}, name=task.name)
 
 
 def _residuals(ax: Axes, evaluation: Evaluation, task: Task, by: str) -> Axes:

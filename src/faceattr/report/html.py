@@ -87,6 +87,8 @@ thead th { border-bottom: 2px solid #8c8c8c; }
 .groups .cards { display: flex; flex-wrap: wrap; gap: .75rem .5rem; }
 .groups .cards figure { width: 7.5rem; }
 @media (max-width: 32rem) {
+  table { font-size: .8rem; }
+  th, td { padding: .2rem .4rem; }
   .strips > div { width: 100%; }
   .strips .cards figure { width: calc((100% - 1rem) / 3); }
 }

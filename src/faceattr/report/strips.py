@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.report.scores import fit_square
-from faceattr.report.style import INK, nothing_to_draw, styled
+from faceattr.report.style import nothing_to_draw, styled
 
 __all__ = ["Strip", "plot_strips"]
 
@@ -63,7 +63,7 @@ def plot_strips(ax: Axes, strips: Mapping[str, Strip], *, title: str = "") -> Ax
     letters = max((len(line) for text in lines for line in text), default=0)
     size = _size_of_text(ax, extent, letters)
     for row, (name, strip) in enumerate(strips.items()):
-        ax.text(-_GAP, row * height + _SIDE / 2, name, ha="right", va="center", color=INK)
+        ax.text(-_GAP, row * height + _SIDE / 2, name, ha="right", va="center", fontsize=8)
         for column, (image, text) in enumerate(strip):
             left, bottom = column * _STEP, row * height + _SIDE
             ax.imshow(fit_square(image), extent=(left, left + _SIDE, bottom, bottom - _SIDE))
