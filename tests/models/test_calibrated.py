@@ -133,6 +133,12 @@ def test_training_ends_a_calibration(model, faces, caplog):
     assert "other weights" in caplog.text
 
 
+def test_coverage_is_nothing_to_watch_in_training(model, faces):
+    config = TrainConfig(epochs=1, batch_size=16, monitor="age/coverage")
+    with pytest.raises(InvalidArgumentError, match="after its training"):
+        Trainer(config, progress=False).fit(model, faces, faces)
+
+
 def test_a_training_that_fails_leaves_it(model, faces):
     model.calibration = fitted(model, faces)
     before = model.calibration

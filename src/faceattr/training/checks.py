@@ -337,9 +337,12 @@ def _check_metric(model: Model, monitor: str) -> None:
         )
     numbers = isinstance(model.tasks[name], RegressionTask)
     metrics = REGRESSION_METRICS if numbers else CLASSIFICATION_METRICS
-    if metrics.get(metric, argument="monitor").better is None:
+    found = metrics.get(metric, argument="monitor")
+    if found.needs_limits or found.better is None:
         raise InvalidArgumentError(
-            "neither more nor less of this metric is better",
+            "needs intervals, which a model has after its training"
+            if found.needs_limits
+            else "neither more nor less of this metric is better",
             argument="monitor",
             expected="such as 'age/mae' or 'gender/accuracy'",
             found=repr(monitor),
