@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from faceattr import Dataset, QualityFilter
 from faceattr.evaluation import RiskCoverage, risk_coverage
-from faceattr.evaluation.dropping import Order, WorstEnd, kept_sums
+from faceattr.evaluation.selective.dropping import Order, WorstEnd, kept_sums
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.quality import worst_ends
 from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet

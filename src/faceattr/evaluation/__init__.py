@@ -20,8 +20,7 @@ from faceattr.evaluation.metrics import (
     higher_is_better,
     regression_metric,
 )
-from faceattr.evaluation.selective import risk_coverage
-from faceattr.evaluation.selective_result import RiskCoverage
+from faceattr.evaluation.selective import RiskCoverage, risk_coverage
 
 __all__ = [
     "CLASSIFICATION_METRICS",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from faceattr.evaluation.pictures import PicturesInput
+    from faceattr.evaluation.page.pictures import PicturesInput
     from faceattr.evaluation.plots import Kind
 
 __all__ = ["MAIN_METRICS", "Evaluation"]
@@ -374,7 +374,7 @@ class Evaluation:
         InvalidTypeError, InvalidArgumentError, TableError, DataError
             As in `most_wrong` and `to_html`, and if there are no images.
         """
-        from faceattr.evaluation.faces import draw_images
+        from faceattr.evaluation.page.faces import draw_images
 
         return draw_images(ax, self, images, which, task=task, by=by, n=n)
 

@@ -13,11 +13,11 @@ from faceattr._validation import check_number
 from faceattr.calibration import Abstention
 from faceattr.calibration.parts import confidence_of
 from faceattr.evaluation.calibration.reading import check_table, tasks_of
-from faceattr.evaluation.dropping import kept_numbers
 from faceattr.evaluation.metrics import FloatArray
-from faceattr.evaluation.selective import COVERAGES, risk_coverage
-from faceattr.evaluation.selective_inputs import ResamplingOptions
-from faceattr.evaluation.selective_result import RiskCoverage
+from faceattr.evaluation.selective.curves import COVERAGES, risk_coverage
+from faceattr.evaluation.selective.dropping import kept_numbers
+from faceattr.evaluation.selective.inputs import ResamplingOptions
+from faceattr.evaluation.selective.result import RiskCoverage
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import Task, TaskSet
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from faceattr._validation import check_choice, check_integer
-from faceattr.evaluation.page_text import captions
-from faceattr.evaluation.pictures import Pictures, PicturesInput
+from faceattr.evaluation.page.pictures import Pictures, PicturesInput
+from faceattr.evaluation.page.text import captions
 from faceattr.evaluation.wrong import TasksInput, Wrong
 from faceattr.exceptions import DataError, InvalidArgumentError
 from faceattr.images import UInt8Image

@@ -17,8 +17,8 @@ from faceattr._validation import (
     check_number,
     check_unique,
 )
-from faceattr.evaluation.dropping import ENDS, WorstEnd
 from faceattr.evaluation.metrics import FloatArray
+from faceattr.evaluation.selective.dropping import ENDS, WorstEnd
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import check_ids
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
-from faceattr.evaluation.dropping import Order, WorstEnd, kept_numbers, kept_sums
 from faceattr.evaluation.metrics import FloatArray, RegressionData, ratio
 from faceattr.evaluation.rows import TaskRows, task_rows
-from faceattr.evaluation.selective_inputs import (
+from faceattr.evaluation.selective.dropping import Order, WorstEnd, kept_numbers, kept_sums
+from faceattr.evaluation.selective.inputs import (
     IDEAL,
     RANDOM,
     Resampling,
@@ -23,7 +23,7 @@ from faceattr.evaluation.selective_inputs import (
     check_worst,
     join_scores,
 )
-from faceattr.evaluation.selective_result import RiskCoverage
+from faceattr.evaluation.selective.result import RiskCoverage
 from faceattr.exceptions import TableError
 from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import Task, TaskSet

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from faceattr.evaluation.selective_inputs import IDEAL
-from faceattr.evaluation.selective_text import error_label
+from faceattr.evaluation.selective.inputs import IDEAL
+from faceattr.evaluation.selective.text import error_label
 from faceattr.report import new_figure, plot_risk_coverage
 from faceattr.report.selective import share_legend
 
 if TYPE_CHECKING:
-    from faceattr.evaluation.selective_result import RiskCoverage
+    from faceattr.evaluation.selective.result import RiskCoverage
 
 __all__ = ["plot_curves"]
 

@@ -12,11 +12,11 @@ import pandas as pd
 from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
 from faceattr._validation import check_choice, check_number
 from faceattr.binning import BinSpec
-from faceattr.evaluation.dropping import ENDS, Order, WorstEnd, kept_numbers, kept_sums
 from faceattr.evaluation.metrics import OVERALL
 from faceattr.evaluation.rows import TaskRows
-from faceattr.evaluation.selective_inputs import RANDOM
-from faceattr.evaluation.selective_text import summarise_curves
+from faceattr.evaluation.selective.dropping import ENDS, Order, WorstEnd, kept_numbers, kept_sums
+from faceattr.evaluation.selective.inputs import RANDOM
+from faceattr.evaluation.selective.text import summarise_curves
 from faceattr.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class RiskCoverage:
         InvalidArgumentError
             If there is no such task.
         """
-        from faceattr.evaluation.selective_plots import plot_curves  # late: not always drawn
+        from faceattr.evaluation.selective.plots import plot_curves  # late: not always drawn
 
         return plot_curves(self, self._task(task))
 

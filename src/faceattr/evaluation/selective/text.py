@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from faceattr.evaluation.metrics import RegressionData
-from faceattr.evaluation.selective_inputs import RANDOM
+from faceattr.evaluation.selective.inputs import RANDOM
 from faceattr.tasks import RegressionTask
 
 if TYPE_CHECKING:
-    from faceattr.evaluation.selective_result import RiskCoverage
+    from faceattr.evaluation.selective.result import RiskCoverage
 
 __all__ = ["error_label", "summarise_curves"]
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from faceattr._validation import check_integer
-from faceattr.evaluation.faces import sample_rows
 from faceattr.evaluation.metrics import RegressionData
-from faceattr.evaluation.page_text import (
+from faceattr.evaluation.page.faces import sample_rows
+from faceattr.evaluation.page.pictures import Pictures, PicturesInput
+from faceattr.evaluation.page.text import (
     bins_table,
     captions,
     counts_table,
@@ -21,7 +22,6 @@ from faceattr.evaluation.page_text import (
     over_bins_table,
     task_table,
 )
-from faceattr.evaluation.pictures import Pictures, PicturesInput
 from faceattr.evaluation.plots import panels_by, panels_of
 from faceattr.evaluation.wrong import Wrong
 from faceattr.exceptions import InvalidTypeError
