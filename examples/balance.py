@@ -9,11 +9,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
-from faceattr import BalancedSampler, BinnedEvaluator, Dataset, Model, TrainConfig, Trainer
-from faceattr.report.markdown import with_intervals
+from faceattr import BalancedSampler, Dataset, Model, TrainConfig, Trainer, compare
 
 OUTPUT = Path("balance-output")
 AGES = {"age": [0, 20, 40, 60, None]}
@@ -32,16 +30,15 @@ def main(images: int = 3000, epochs: int = 8) -> None:
     config = TrainConfig(
         epochs=epochs, batch_size=32, lr=0.004, augment="light", repeat_augment="strong"
     )
-    tables = []
+    predictions = []
     for chosen in (None, sampler):
         model = Model(tasks=train.tasks, weights=None, image_size=64, seed=0)
         Trainer(config).fit(model, train, sampler=chosen)
-        predictions = model.predict(test)
-        evaluation = BinnedEvaluator(by="age", bins=AGES, tasks=train.tasks).evaluate(predictions)
-        tables.append(evaluation.by("age", task="age", metrics=["mae"]))
-    plain, balanced = (with_intervals(table, ["mae"], digits=1) for table in tables)
-    print("\nmean absolute error in years by age, with 95 % intervals")
-    print(pd.DataFrame({"n": plain["n"], "plain": plain["mae"], "balanced": balanced["mae"]}))
+        predictions.append(model.predict(test))
+    comparison = compare(*predictions, by="age", bins=AGES)
+    print("\nmean absolute error in years: a as the images come, b balanced")
+    print(comparison.table("age", by="age", metrics=["mae"]).round(3).to_string())
+    comparison.plot().savefig(OUTPUT / "comparison.png", dpi=110)
 
 
 def with_few_old(images: int) -> tuple[Dataset, Dataset]:

@@ -68,7 +68,9 @@ def test_balance(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "balance-output" / "shares.png").exists()
     out = capsys.readouterr().out
     assert "max_repeats holds" in out
-    assert "balanced" in out.splitlines()[-6]
+    assert "b balanced" in out
+    assert "over bins: mean" in out
+    assert (tmp_path / "balance-output" / "comparison.png").exists()
 
 
 def test_calibrate(tmp_path, monkeypatch, capsys):
