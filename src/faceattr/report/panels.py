@@ -252,7 +252,7 @@ def _confusion_cells(ax: Axes, matrix: npt.NDArray[np.float64]) -> None:
             ha="center",
             va="center",
             fontsize=size,
-            color="white" if share > 0.55 else INK,
+            color="white" if share > 0.66 else INK,
         )
 
 
