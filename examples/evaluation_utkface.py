@@ -36,7 +36,6 @@ TITLES = {
 CROSSED = ("race", "gender")
 WITHIN_AGES = [("age", "race"), ("age", "skin tone"), ("age", "luminance")]
 WIDE_AGES = [0, 18, 60, None]
-BINS: dict[str, BinSpec] = {"luminance": 5, "brisque": [0, 25, 35, 45, 55, None]}
 SHOWN = {"age": ["mae", "bias", "within_5", "adult_at_18"], "gender": ["accuracy", "f1", "roc_auc"]}
 COMPARED = {"age": ["mae", "bias", "adult_at_18"], "gender": ["accuracy", "log_loss"]}
 SEED = 0
@@ -46,7 +45,7 @@ def main(n_boot: int = 1000) -> None:
     arguments = parse_arguments()
     predictions = read_table(arguments.predictions)
     quality = score(arguments.data, predictions)
-    evaluation = evaluate(predictions, quality, [*TITLES, CROSSED], BINS, n_boot)
+    evaluation = evaluate(predictions, quality, [*TITLES, CROSSED], {}, n_boot)
     bins: dict[str, BinSpec] = {"age": WIDE_AGES, "luminance": 3}
     within = evaluate(predictions, quality, WITHIN_AGES, bins, n_boot)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -200,7 +199,7 @@ def findings(evaluation: Evaluation) -> list[str]:
         f"{figure('gender', 'accuracy', 'age', '4-14')}.",
         *worst_and_best(evaluation),
         "BRISQUE hardly tells where the model errs: MAE "
-        f"{figure('age', 'mae', 'brisque', '0-25')} where it is up to 25 (good), "
+        f"{figure('age', 'mae', 'brisque', '<=25')} where it is up to 25 (good), "
         f"{figure('age', 'mae', 'brisque', '55+')} where it is above 55.",
         "Part of the differences between groups is age: bright chips hold the babies, whose errors "
         "in years are small and whose gender is hard to tell. The last part compares within ages.",

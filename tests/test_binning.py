@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceattr.binning import AGE_BINS, Bins, make_bins
+from faceattr.binning import AGE_BINS, Bins, make_bins, usual_bins
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 
 FINITE = st.floats(-1e6, 1e6)
@@ -155,3 +155,12 @@ def test_labels_must_fit(labels: tuple[str, ...]) -> None:
 def test_text_cannot_be_binned() -> None:
     with pytest.raises(InvalidTypeError):
         Bins((0, 1)).assign(["young"])  # type: ignore[list-item]
+
+
+def test_usual_bins_are_the_studys_or_quantiles() -> None:
+    assert usual_bins("age") == AGE_BINS
+    assert Bins(usual_bins("luminance")).labels == (
+        *("0-85", "85-105", "105-120", "120-135", "135-150", "150+"),
+    )
+    assert Bins(usual_bins("brisque")).labels == ("<=25", "25-35", "35-45", "45-55", "55+")
+    assert usual_bins("contrast") == 5

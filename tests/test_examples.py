@@ -113,7 +113,6 @@ def test_evaluation_utkface(tmp_path, monkeypatch):
     options = ["--predictions", str(tmp_path / "predictions.csv"), "--out", str(tmp_path)]
     script = load("evaluation_utkface", monkeypatch)
     monkeypatch.setattr(sys, "argv", ["x", "--data", str(data), *options])
-    monkeypatch.setattr(script, "BINS", {"luminance": 2, "brisque": [0, 25, 55, None]})
     script.main(n_boot=20)
     page = (tmp_path / "evaluation-utkface.md").read_text(encoding="utf-8")
     assert "MAE 2 (2 to 2) years" in page

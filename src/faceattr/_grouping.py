@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr.binning import AGE_BINS, BinSpec, make_bins
+from faceattr.binning import BinSpec, make_bins, usual_bins
 from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.tables import check_ids
 from faceattr.tasks import ClassificationTask, TaskSet
@@ -31,7 +31,6 @@ MISSING = "missing"
 NOT_SCORED = "not scored"
 """The bin of rows that the quality table does not know."""
 
-_DEFAULT_QUANTILES = 5
 _FEW_WHOLE_NUMBERS = 10
 _MAX_GROUPS = 200
 
@@ -163,7 +162,8 @@ def group_rows(
 ) -> Grouping:
     """Put every row into one bin of a column.
 
-    Numbers go to the bins given, ages to the usual age groups, other numbers to five quantiles.
+    Numbers go to the bins given, or to the usual ones: ages to age groups, luminance and BRISQUE to
+    the reference study's bins, other numbers to five quantiles.
     Text, booleans, categories and whole numbers with at most ten values make a group a value.
 
     Raises
@@ -173,8 +173,8 @@ def group_rows(
     """
     values = table[column]
     if is_binned(values, column, bins):
-        default: BinSpec = AGE_BINS if column == "age" else _DEFAULT_QUANTILES
-        chosen = make_bins(bins.get(column, default), values, argument=f"bins[{column!r}]")
+        spec = bins.get(column, usual_bins(column))
+        chosen = make_bins(spec, values, argument=f"bins[{column!r}]")
         assigned = chosen.assign(values, missing=missing)
         names = tuple(assigned.categories)
         codes, stray = assigned.codes.astype(np.intp), len(names) - len(chosen)

@@ -5,9 +5,10 @@ Bins are right-closed, ``(low, high]``, and the lowest edge belongs to the first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -17,15 +18,48 @@ import pandas as pd
 from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 
-__all__ = ["AGE_BINS", "BinSpec", "Bins", "make_bins"]
+__all__ = ["AGE_BINS", "USUAL_BINS", "BinSpec", "Bins", "make_bins", "usual_bins"]
 
 AGE_BINS: tuple[float | None, ...] = (0, 4, 14, 24, 30, 40, 50, 60, 70, 80, None)
 """Edges of the usual age groups, in years: 0-4, 4-14, ..., 70-80, 80+."""
+
+USUAL_BINS: Mapping[str, tuple[float | None, ...]] = MappingProxyType(
+    {
+        "age": AGE_BINS,
+        "luminance": (0, 85, 105, 120, 135, 150, None),
+        "brisque": (None, 25, 35, 45, 55, None),
+    }
+)
+"""Edges by column, where none are given: the reference study's, of years and of the scales of the
+quality table (luminance 0 to 255)."""
 
 BinSpec: TypeAlias = "int | Sequence[float | None] | Bins"
 """Edges, or a number of bins that hold about as many rows each."""
 
 _QUANTILE_DIGITS = 3
+_QUANTILES = 5
+
+
+def usual_bins(column: str) -> BinSpec:
+    """Return what a column of numbers is cut into where nothing is said.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+
+    Returns
+    -------
+    edges or int
+        Its `USUAL_BINS`, or 5 for five quantiles.
+
+    Examples
+    --------
+    >>> from faceattr.binning import usual_bins
+    >>> usual_bins("brisque"), usual_bins("contrast")
+    ((None, 25, 35, 45, 55, None), 5)
+    """
+    return USUAL_BINS.get(column, _QUANTILES)
 
 
 @dataclass(frozen=True)

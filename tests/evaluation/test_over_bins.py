@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from faceattr.evaluation import BinnedEvaluator, Evaluation
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, TableError
 from prediction_samples import TASKS, make_predictions
 
 BINS = {"age": [0, 20, 40, 60, None]}
@@ -278,6 +278,17 @@ class TestChosenMetrics:
     def test_what_cannot_be_computed(self, metrics: Any, match: str) -> None:
         with pytest.raises((ValueError, TypeError), match=match):
             by_age(make_predictions(20), metrics=metrics)
+
+    @pytest.mark.parametrize(
+        ("metrics", "columns"),
+        [(["roc_auc"], "gender_prob_<class>"), (["coverage"], "age_low and age_high")],
+    )
+    def test_what_a_metric_needs_is_named(self, metrics: list[str], columns: str) -> None:
+        plain = make_predictions(20).drop(columns=["gender_prob_male", "gender_prob_female"])
+        with pytest.raises(TableError, match="needs columns that are missing") as caught:
+            by_age(plain, metrics=metrics)
+        assert columns in str(caught.value.expected)
+        assert by_age(plain).value("gender/accuracy") > 0
 
     def test_a_function_that_fails_tells_its_name(self) -> None:
         def broken(truth: Any, prediction: Any) -> float:

@@ -12,13 +12,11 @@ import pandas as pd
 
 from faceattr._grouping import group_rows, is_binned
 from faceattr._validation import check_unique
-from faceattr.binning import AGE_BINS, Bins, BinSpec, make_bins
+from faceattr.binning import Bins, BinSpec, make_bins, usual_bins
 from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.tasks import TaskSet
 
 __all__ = ["GroupRule"]
-
-_DEFAULT_QUANTILES = 5
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class GroupRule:
                     "no row has a value", argument="by", found=f"the empty column {column!r}"
                 )
             return cls(column, tuple(map(_text, found)))
-        spec = bins.get(column, AGE_BINS if column == "age" else _DEFAULT_QUANTILES)
+        spec = bins.get(column, usual_bins(column))
         made = make_bins(spec, values, argument=f"bins[{column!r}]")
         if isinstance(spec, int | np.integer):
             made = _opened(made)

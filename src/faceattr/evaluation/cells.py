@@ -151,11 +151,14 @@ class Cell:
 def cells_of(
     part: TaskRows, groupings: Sequence[Grouping], metrics: Sequence[Metric], min_count: int
 ) -> Iterator[list[Cell]]:
-    """Yield the cells of a task, a list a grouping; all rows together are never too few."""
-    known = _known(metrics, part.data)
+    """Yield the cells of a task, a list a grouping; all rows together are never too few.
+
+    The metrics must be computable from what is known of the task.
+    """
+    own = list(metrics)
     for grouping in groupings:
         least = 0 if grouping.column == OVERALL else min_count
-        yield [_cell(part, grouping, index, known, least) for index in range(len(grouping.names))]
+        yield [_cell(part, grouping, index, own, least) for index in range(len(grouping.names))]
 
 
 def _cell(
@@ -174,13 +177,6 @@ def _cell(
         min_count,
         metrics,
     )
-
-
-def _known(metrics: Sequence[Metric], data: RegressionData | ClassificationData) -> list[Metric]:
-    if isinstance(data, RegressionData):
-        return [metric for metric in metrics if data.low is not None or not metric.needs_limits]
-    known = data.probabilities is not None
-    return [metric for metric in metrics if known or not metric.needs_probabilities]
 
 
 def compute(

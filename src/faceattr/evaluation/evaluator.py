@@ -34,9 +34,10 @@ class BinnedEvaluator:
         of a column "age / gender", at most 200.
     bins : mapping of str to edges or int, optional
         Bins of columns of numbers: edges (right-closed, the lowest included, None for an open
-        end) or a number of bins with about as many rows each. Without it, ``age`` goes to the usual
-        age groups, other numbers to five quantiles; text, booleans, categories and whole numbers
-        with at most ten values make a group a value.
+        end) or a number of bins with about as many rows each. Without it, ``age``, ``luminance``
+        and ``brisque`` go to the reference study's bins (`faceattr.binning.USUAL_BINS`), other
+        numbers to five quantiles; text, booleans, categories and whole numbers with at most ten
+        values make a group a value.
     n_boot : int, default 1000
         Resamples of the bootstrap; 0 for no intervals.
     confidence : float, default 0.95

@@ -220,6 +220,12 @@ class Metric:
             return True
         return self.unit == (task.unit or ("years" if task.name == "age" else ""))
 
+    def can_use(self, data: RegressionData | ClassificationData) -> bool:
+        """Tell whether a table holds what the metric needs: probabilities, or ends of intervals."""
+        if isinstance(data, RegressionData):
+            return data.low is not None or not self.needs_limits
+        return data.probabilities is not None or not self.needs_probabilities
+
 
 REGRESSION_METRICS: Registry[Metric] = Registry("regression metric")
 CLASSIFICATION_METRICS: Registry[Metric] = Registry("classification metric")

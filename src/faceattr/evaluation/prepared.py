@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,15 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableErr
 from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
-__all__ = ["Prepared", "Settings", "check_predictions", "in_order", "prepare", "read_tasks"]
+__all__ = [
+    "Prepared",
+    "Settings",
+    "check_predictions",
+    "in_order",
+    "prepare",
+    "read_tasks",
+    "usable",
+]
 
 
 class Settings(Protocol):
@@ -53,7 +61,7 @@ class Prepared:
     parts : dict of str to TaskRows
         By task.
     metrics : dict of str to list of Metric
-        By task; some may need more than a table holds.
+        By task; those that the table holds enough for.
     """
 
     table: pd.DataFrame
@@ -78,15 +86,43 @@ def prepare(
     tasks = read_tasks(settings, predictions)
     metrics = choose_metrics(settings.metrics, tasks)
     table = in_order(predictions)
+    parts = {name: task_rows(table, task) for name, task in tasks.items()}
     return Prepared(
         table,
         tasks,
         tuple(flat_columns(columns)),
         tuple(map(column_name, columns)),
         group_tables(table, quality, columns, settings.bins, tasks),
-        {name: task_rows(table, task) for name, task in tasks.items()},
-        metrics,
+        parts,
+        {
+            name: usable(own, [parts[name]], asked=settings.metrics is not None)
+            for name, own in metrics.items()
+        },
     )
+
+
+def usable(metrics: Sequence[Metric], parts: Sequence[TaskRows], *, asked: bool) -> list[Metric]:
+    """Return the metrics that all tables of a task hold enough for.
+
+    Raises
+    ------
+    TableError
+        If one that is asked for needs columns that a table lacks.
+    """
+    found = [metric for metric in metrics if all(metric.can_use(part.data) for part in parts)]
+    missing = [metric for metric in metrics if metric not in found]
+    if asked and missing:
+        task = parts[0].task.name
+        needed = (
+            f"{task}_low and {task}_high" if missing[0].needs_limits else f"{task}_prob_<class>"
+        )
+        raise TableError(
+            f"the metric {missing[0].name!r} needs columns that are missing",
+            argument="metrics",
+            expected=f"the columns {needed} in the predictions",
+            found=f"none of task {task!r}",
+        )
+    return found
 
 
 def check_predictions(predictions: object, argument: str) -> None:

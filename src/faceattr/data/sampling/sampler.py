@@ -54,7 +54,8 @@ class BalancedSampler:
     bins : mapping of str to edges, int or LabelDistributionSmoothing, optional
         How columns of numbers are cut: by edges (right-closed, the lowest included, None for an
         open end), into a number of bins with about as many images each, or finely and smoothed.
-        Without it ``age`` goes to the usual age groups, other numbers to five quantiles; text,
+        Without it ``age`` goes to the usual age groups (`USUAL_BINS` of `faceattr.binning`, also
+        of luminance and BRISQUE), other numbers to five quantiles; text,
         categories and whole numbers with at most ten values make a group a value. A number known
         as a range counts as its middle.
     strength : float, default 1.0

@@ -26,7 +26,7 @@ from faceattr.evaluation.comparison.result import Comparison
 from faceattr.evaluation.comparison.significance import mcnemar_p
 from faceattr.evaluation.evaluator import BinnedEvaluator
 from faceattr.evaluation.groups import By
-from faceattr.evaluation.prepared import Prepared, prepare, read_tasks
+from faceattr.evaluation.prepared import Prepared, prepare, read_tasks, usable
 from faceattr.evaluation.rows import TaskRows, task_rows
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.tasks import ClassificationTask, TaskSet
@@ -109,7 +109,7 @@ def compare(
     parts = {name: [task_rows(table, task) for table in tables] for name, task in tasks.items()}
     paired = {name: common_rows(own, ready.table) for name, own in parts.items()}
     check_columns(tables, ready.by)
-    cells = {name: _cells(own, ready, settings.min_count) for name, own in paired.items()}
+    cells = {name: _cells(own, ready, settings) for name, own in paired.items()}
     for counts in resampled_counts(len(ready.table), settings.n_boot, settings.seed):
         for cell in chain.from_iterable(chain(*chain(*cells.values()))):
             cell.resample(counts)
@@ -175,12 +175,13 @@ def _shared_tasks(settings: BinnedEvaluator, tables: Sequence[pd.DataFrame]) -> 
     return read_tasks(settings, pd.concat([table[shared] for table in tables], ignore_index=True))
 
 
-def _cells(parts: Sequence[TaskRows], ready: Prepared, min_count: int) -> list[list[list[Cell]]]:
+def _cells(
+    parts: Sequence[TaskRows], ready: Prepared, settings: BinnedEvaluator
+) -> list[list[list[Cell]]]:
     """Return the cells of each table: a list a grouping, of a cell a bin."""
-    metrics = ready.metrics[parts[0].task.name]
-    if any(getattr(part.data, "probabilities", 0) is None for part in parts):
-        metrics = [metric for metric in metrics if not metric.needs_probabilities]
-    return [list(cells_of(part, ready.groupings, metrics, min_count)) for part in parts]
+    known = ready.metrics[parts[0].task.name]
+    metrics = usable(known, parts, asked=settings.metrics is not None)
+    return [list(cells_of(part, ready.groupings, metrics, settings.min_count)) for part in parts]
 
 
 def _left_out(
