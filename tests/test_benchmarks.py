@@ -20,6 +20,7 @@ PAGES = {
 }
 if Path("/proc/self/status").exists():
     PAGES |= {"bench_cost": "cost", "bench_memory": "memory"}
+    PAGES["bench_evaluation"] = "evaluation"
 
 
 @pytest.mark.parametrize("script", list(PAGES))
