@@ -18,9 +18,9 @@ PAGES = {
     "bench_sampling": "sampling",
     "bench_training": "training",
 }
+MEASURING_MEMORY = ("bench_cost", "bench_evaluation", "bench_memory")
 if Path("/proc/self/status").exists():
-    PAGES |= {"bench_cost": "cost", "bench_memory": "memory"}
-    PAGES["bench_evaluation"] = "evaluation"
+    PAGES |= {name: name.removeprefix("bench_") for name in MEASURING_MEMORY}
 
 
 @pytest.mark.parametrize("script", list(PAGES))
