@@ -37,6 +37,7 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
         "faceattr.data.audit.auditing",
         "faceattr.data.audit.page",
         "faceattr.evaluation",
+        "faceattr.explain",
         "faceattr.images",
         "faceattr.quality",
         "faceattr.report",
