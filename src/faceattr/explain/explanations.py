@@ -94,8 +94,9 @@ class Explanations(Sequence[Explanation]):
         -------
         pandas.DataFrame
             ``sample_id``, ``task``, ``class`` (the predicted one; empty for numbers), ``r2``,
-            ``rank_correlation``, ``top_five``, ``deletion_area``, ``insertion_area``,
-            ``random_area``, ``correlation``, ``trusted``, ``reasons``; see `Grade`.
+            ``rank_correlation``, ``weight_correlation``, ``top_five``, ``stable``,
+            ``deletion_area``, ``insertion_area``, ``random_area``, ``correlation``, ``trusted``,
+            ``reasons``; see `Grade`.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from faceattr._validation import check_number
 from faceattr.explain.attribution import Attribution
 from faceattr.explain.curves import Curves, draw_curves
 from faceattr.explain.scene import Scene
-from faceattr.explain.stability import split_half_stability
+from faceattr.explain.stability import Stability, split_half_stability
 from faceattr.tasks import ClassificationTask, Task
 
 __all__ = ["Grade", "GradeLimits", "grade_explanation", "graded_output"]
@@ -27,9 +27,12 @@ class GradeLimits:
     r2 : float, default 0.5
         Of the local model's fit.
     rank_correlation : float, default 0.7
-        Between the weights that two halves of the samples give.
+        Of the weights that two halves of the samples give.
     top_five : float, default 0.6
         Share of the five strongest parts that both halves agree on.
+    weight_correlation : float, default 0.9
+        From here on halves agree whatever their ranks: where few parts matter, the ranks of the
+        others are chance.
     change : float, default 0.01
         By how much the prediction changes at least while parts are hidden and shown: a probability,
         or a share of the range that a number's bounds leave. Without bounds any change will do that
@@ -44,10 +47,11 @@ class GradeLimits:
     r2: float = 0.5
     rank_correlation: float = 0.7
     top_five: float = 0.6
+    weight_correlation: float = 0.9
     change: float = 0.01
 
     def __post_init__(self) -> None:
-        for name in ("r2", "rank_correlation", "top_five", "change"):
+        for name in ("r2", "rank_correlation", "top_five", "weight_correlation", "change"):
             check_number(getattr(self, name), name, low=-1, high=1)
 
 
@@ -67,8 +71,13 @@ class Grade:
         Spearman's, between the weights that disjoint halves of the samples give: the mean over ten
         ways to halve them, -1 to 1; NaN for methods without samples. It understates the stability
         of the whole, which has twice as many samples.
+    weight_correlation : float
+        Pearson's, of the same.
     top_five : float
         Share of the five parts of the largest absolute weight that the halves have in common, 0-1.
+    stable : bool
+        Whether the halves agree: either in the weights, or in both the ranks and the top five; also
+        True where that cannot be told.
     deletion_area, insertion_area, random_area : float
         Mean height of the curves, in the task's unit: of deletion the lower the better, of
         insertion the higher, beside that of random orders (Petsiuk et al. 2018).
@@ -90,7 +99,9 @@ class Grade:
     cls: str | None
     r2: float
     rank_correlation: float
+    weight_correlation: float
     top_five: float
+    stable: bool
     deletion_area: float
     insertion_area: float
     random_area: float
@@ -105,8 +116,9 @@ class Grade:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures as a row of a table."""
-        names = ("r2", "rank_correlation", "top_five", "deletion_area", "insertion_area")
-        figures = {name: getattr(self, name) for name in (*names, "random_area", "correlation")}
+        stability = ("rank_correlation", "weight_correlation", "top_five", "stable")
+        areas = ("deletion_area", "insertion_area", "random_area", "correlation")
+        figures = {name: getattr(self, name) for name in ("r2", *stability, *areas)}
         return {
             "task": self.task,
             "class": self.cls or "",
@@ -151,17 +163,19 @@ def grade_explanation(
         r2 = np.nan if attribution.r2 is None else float(attribution.r2[output])
         figures = {
             "r2": r2,
-            "rank_correlation": stability[row][0],
-            "top_five": stability[row][1],
+            **stability[row]._asdict(),
             "deletion_area": curves[row].deletion_area,
             "insertion_area": curves[row].insertion_area,
             "random_area": curves[row].random_area,
             "correlation": curves[row].correlation,
         }
         unit = _unit_of_change(scene.predictor.tasks[task], curves[row], limits)
-        reasons = _reasons(figures, curves[row].reach / unit, limits)
+        reasons = _reasons(curves[row], curves[row].reach / unit, limits)
+        if curves[row].reach > 0:
+            reasons += _doubts_of_model(r2, stability[row], limits)
         cls = scene.outputs[output].cls
-        made[task] = Grade(task, cls, **figures, reasons=reasons, curves=curves[row])
+        stable = _is_stable(stability[row], limits)
+        made[task] = Grade(task, cls, **figures, stable=stable, reasons=reasons, curves=curves[row])
     return made
 
 
@@ -175,23 +189,35 @@ def _unit_of_change(task: Task, curves: Curves, limits: GradeLimits) -> float:
     return rounding / max(limits.change, _ROUNDING)
 
 
-def _reasons(figures: dict[str, float], change: float, limits: GradeLimits) -> tuple[str, ...]:
+def _reasons(curves: Curves, change: float, limits: GradeLimits) -> tuple[str, ...]:
     if change == 0:
         return ("the prediction does not change when parts are hidden",)
     reasons: list[str] = []
     if change < limits.change:
         reasons.append("the prediction hardly changes when parts are hidden")
-    names = {
-        "r2": "the local model explains too little (R2 {:.2f}, limit {:.2f})",
-        "rank_correlation": "halves of the samples rank parts differently ({:.2f}, limit {:.2f})",
-        "top_five": "halves of the samples name other strongest parts ({:.2f}, limit {:.2f})",
-    }
-    for name, text in names.items():
-        limit = getattr(limits, name)
-        if figures[name] < limit:  # False for NaN: a method without such a figure
-            reasons.append(text.format(figures[name], limit))
-    if figures["deletion_area"] >= figures["random_area"]:
+    if curves.deletion_area >= curves.random_area:
         reasons.append("hiding parts in its order does no more than in random order")
-    if figures["insertion_area"] <= figures["random_area"]:
+    if curves.insertion_area <= curves.random_area:
         reasons.append("showing parts in its order does no more than in random order")
     return tuple(reasons)
+
+
+def _doubts_of_model(r2: float, stability: Stability, limits: GradeLimits) -> tuple[str, ...]:
+    reasons: list[str] = []
+    if r2 < limits.r2:  # False for NaN: a method without such a figure
+        reasons.append(f"a sum over parts explains too little (R2 {r2:.2f}, limit {limits.r2:.2f})")
+    if not _is_stable(stability, limits):
+        reasons.append(
+            "halves of its samples disagree (rank correlation "
+            f"{stability.rank_correlation:.2f}, limit {limits.rank_correlation:.2f}; top five "
+            f"{stability.top_five:.2f}, limit {limits.top_five:.2f})"
+        )
+    return tuple(reasons)
+
+
+def _is_stable(stability: Stability, limits: GradeLimits) -> bool:
+    if np.isnan(stability.weight_correlation):
+        return True
+    ranks = stability.rank_correlation >= limits.rank_correlation
+    agreed = ranks and stability.top_five >= limits.top_five
+    return agreed or stability.weight_correlation >= limits.weight_correlation

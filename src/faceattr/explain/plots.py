@@ -109,11 +109,11 @@ def _label(explanation: Explanation, task: str, cls: str | None) -> str:
     in_units = explanation.attribution.in_units
     if isinstance(known, RegressionTask):
         unit = f" ({known.unit})" if known.unit and in_units else ""
-        return f"lowers - {task}{unit} - raises"
+        return f"\N{LEFTWARDS ARROW} lowers   {task}{unit}   raises \N{RIGHTWARDS ARROW}"
     several = cls is None and len(known.classes) > 2
     target = "the predicted class" if several else explanation.explained_class(task, cls)
     what = f"probability of {target}" if in_units else str(target)
-    return f"against - {what} - for"
+    return f"\N{LEFTWARDS ARROW} against   {what}   for \N{RIGHTWARDS ARROW}"
 
 
 def _short(sample_id: str) -> str:
