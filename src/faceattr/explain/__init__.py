@@ -1,7 +1,6 @@
 """Explanations: which parts of a face a model uses, and how far that can be trusted."""
 
 from faceattr.explain.attribution import Attribution
-from faceattr.explain.choosing import most_improved, most_wrong
 from faceattr.explain.curves import Curves
 from faceattr.explain.explainer import Explainer
 from faceattr.explain.explanation import Explanation
@@ -42,8 +41,6 @@ __all__ = [
     "face_segments",
     "grad_cam",
     "grid_segments",
-    "most_improved",
-    "most_wrong",
     "occlusion",
     "quickshift_segments",
     "register_method",
