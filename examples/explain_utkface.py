@@ -168,6 +168,7 @@ def areas(work: Work) -> pd.DataFrame:
 def verdict(work: Work) -> str:
     """Say which method has the largest gap, and whether pairs of images tell it from the next."""
     sentences: list[str] = []
+    winners: set[str] = set()
     for segments in SEGMENTS:
         for task in work.model.tasks:
             gaps = {}
@@ -176,6 +177,7 @@ def verdict(work: Work) -> str:
                 mine = grades[grades["task"] == task].set_index("sample_id")
                 gaps[method] = mine["insertion_area"] - mine["deletion_area"]
             first, second, *_ = sorted(METHODS, key=lambda name: -float(gaps[name].mean()))
+            winners.add(first)
             lead = gaps[first] - gaps[second]
             reach = 1.96 * lead.std() / np.sqrt(len(lead))
             clear = "clearly" if lead.mean() - reach > 0 else "not clearly"
@@ -184,7 +186,11 @@ def verdict(work: Work) -> str:
                 f"`{first}`, {clear} before `{second}` (paired difference {lead.mean():.3g}, 95 % "
                 f"interval {lead.mean() - reach:.3g} to {lead.mean() + reach:.3g})."
             )
-    return "\n".join(sentences) + "\n"
+    plain = " and ".join(f"`{name}`" for name in sorted(winners))
+    plain += " deserves to be the default: it is first in every line.\n"
+    if len(winners) > 1:
+        plain = f"No method is first everywhere: {', '.join(sorted(winners))} share it.\n"
+    return "\n".join([plain, *sentences]) + "\n"
 
 
 def agreement(work: Work) -> pd.DataFrame:
