@@ -11,6 +11,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PAGES = {
+    "bench_explain": "explain",
     "bench_imports": "imports",
     "bench_index": "index",
     "bench_predict": "predict",

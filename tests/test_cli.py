@@ -344,11 +344,37 @@ def test_logging_is_as_before(run, table: Path) -> None:
     assert (list(logger.handlers), logger.level) == before
 
 
+# explain
+
+
+def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path) -> None:
+    (pictures / "3.png").write_bytes(b"no image")
+    ran = run("explain", trained, pictures, "--samples", 20, "--output", "why", "--quiet")
+    assert (ran.code, ran.out) == (0, "")
+    assert "1 of 4 images cannot be read" in ran.err
+    assert "as private as they are" in ran.err
+    written = {path.name for path in Path("why").iterdir()}
+    assert {"weights.csv", "grades.csv", "errors.csv", "age.png", "gender.png"} <= written
+    assert read_table(Path("why") / "errors.csv")["sample_id"].tolist() == ["3.png"]
+    grades = read_table(Path("why") / "grades.csv")
+    assert grades["sample_id"].tolist() == [f"{n}.png" for n in (0, 0, 1, 1, 2, 2)]
+    files = [pictures / "0.png", pictures / "1.png"]
+    ran = run("explain", trained, *files, "--method", "occlusion", "--json", "--quiet")
+    assert {row["segment_name"] for row in ran.json["weights"]} >= {"left eye", "mouth"}
+    assert [row["r2"] for row in ran.json["grades"]] == [None] * 4
+    ran = run("explain", trained, files[0], "--samples", 20, "--quiet")
+    assert "rank_correlation" in ran.out
+    ran = run("explain", trained, files[0], "--method", "shap", "--quiet")
+    assert ran.code == 2
+    assert "'occlusion'" in ran.err
+    assert run("explain", trained, pictures / "3.png", "--quiet").code == 1
+
+
 # What is shown and loaded
 
 
 COMMANDS = ("demo", "train", "predict", "evaluate", "compare", "report", "quality", "audit")
-COMMANDS += ("duplicates", "merge")
+COMMANDS += ("duplicates", "explain", "merge")
 
 
 def test_help_and_version(run) -> None:

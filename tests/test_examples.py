@@ -300,3 +300,36 @@ def test_search_optuna(tmp_path, monkeypatch, capsys):
     assert table["params_lr"].nunique() == 3
     assert set(table["state"]) <= {"COMPLETE", "PRUNED"}
     assert "2 of 3 trials are done" in capsys.readouterr().out
+
+
+def test_explain(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load("explain", monkeypatch).main(images=60, epochs=1, explained=3)
+    written = {path.name for path in (tmp_path / "explain-output").iterdir()}
+    assert {"age.png", "gender.png", "weights.csv", "grades.csv"} <= written
+    assert "of 6 explanations are to be trusted" in capsys.readouterr().out
+
+
+def test_explain_utkface(tmp_path, monkeypatch):
+    from faceattr import Model
+    from faceattr.tables import write_table
+
+    faces = Dataset.synthetic(6, size=64)
+    for number, name in enumerate(faces.table["sample_id"]):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), faces.read(number))
+    model = Model(tasks=faces.tasks, weights=None, image_size=64)
+    model.save_pretrained(tmp_path / "model")
+    table = model.predict(faces)
+    table["sample_id"] = table["sample_id"] + ".png"
+    write_table(table, tmp_path / "predictions.csv")
+    script = load("explain_utkface", monkeypatch)
+    monkeypatch.setattr(script, "USUAL", 30)
+    options = {"data": "", "model": "model", "predictions": "predictions.csv", "work": "work"}
+    given = [part for key, value in options.items() for part in (f"--{key}", tmp_path / value)]
+    given += ["--images", 5, "--samples", 20, 30, "--out", tmp_path / "page"]
+    monkeypatch.setattr(sys, "argv", ["explain_utkface.py", *map(str, given)])
+    script.main()
+    page = (tmp_path / "page" / "explain-utkface.md").read_text(encoding="utf-8")
+    assert "the widest gap between insertion and deletion has" in page
+    assert "| age | 20 |" in page
+    assert (tmp_path / "page" / "explain-utkface.png").exists()

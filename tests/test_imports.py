@@ -37,6 +37,7 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
         "faceattr.data.audit.auditing",
         "faceattr.data.audit.page",
         "faceattr.evaluation",
+        "faceattr.explain",
         "faceattr.images",
         "faceattr.quality",
         "faceattr.report",
@@ -49,7 +50,7 @@ def test_tables_images_and_evaluation_do_without_torch(module: str) -> None:
 
 
 def test_the_names_for_tables_do_without_torch() -> None:
-    names = "Dataset, BinnedEvaluator, QualityFilter, TaskSet, RegressionTask, ClassificationTask"
+    names = "Dataset, BinnedEvaluator, Explainer, QualityFilter, TaskSet, RegressionTask"
     assert loaded_by(f"from faceattr import {names}").isdisjoint(HEAVY)
 
 

@@ -61,9 +61,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _registries_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what a page registers."""
     from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+    from faceattr.explain import EXPLANATION_METHODS
 
     registries: list[Registry] = [
-        *(HEADS, POLICIES, CLASSIFICATION_METRICS, REGRESSION_METRICS, QUALITY_METRICS)
+        *(HEADS, POLICIES, CLASSIFICATION_METRICS, REGRESSION_METRICS, QUALITY_METRICS),
+        EXPLANATION_METHODS,
     ]
     for registry in registries:
         monkeypatch.setattr(registry, "_items", dict(registry._items))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faceattr.data import BalancedSampler, Dataset
     from faceattr.evaluation import BinnedEvaluator, compare
+    from faceattr.explain import Explainer
     from faceattr.models import Model
     from faceattr.quality import QualityFilter
     from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
@@ -24,6 +25,7 @@ __all__ = [
     "BinnedEvaluator",
     "ClassificationTask",
     "Dataset",
+    "Explainer",
     "Model",
     "QualityFilter",
     "RegressionTask",
@@ -40,6 +42,7 @@ _HOMES = {
     "BinnedEvaluator": "faceattr.evaluation",
     "ClassificationTask": "faceattr.tasks",
     "Dataset": "faceattr.data",
+    "Explainer": "faceattr.explain",
     "Model": "faceattr.models",
     "QualityFilter": "faceattr.quality",
     "RegressionTask": "faceattr.tasks",

@@ -45,6 +45,16 @@ def test_predictions_are_those_of_apply(model, faces):
     pd.testing.assert_frame_equal(model.predict(faces), plain)
 
 
+def test_values_without_a_table_are_calibrated_too(model, faces):
+    images = np.stack([faces.read(row) for row in range(4)])
+    plain = model.predict_values(images)
+    model.calibration = fitted(model, faces)
+    found, table = model.predict_values(images), model.predict(images)
+    assert np.allclose(found["gender"][:, 1], table["gender_prob_female"], atol=1e-6)
+    assert np.allclose(found["age"][:, 0], table["age_pred"], atol=1e-4)
+    assert np.abs(found["gender"] - plain["gender"]).max() > 1e-6
+
+
 def test_single_images_and_files_that_cannot_be_read(model, faces, tmp_path):
     model.calibration = fitted(model, faces)
     row = model.predict(faces.read(0)).iloc[0]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from faceattr import __version__
 from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
+from faceattr.cli._explanation import add_explain
 from faceattr.cli._output import (
     add_command,
     records,
@@ -165,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
+    add_explain(commands)
     add_evaluate(commands)
     add_compare(commands)
     add_report(commands)

@@ -1,4 +1,4 @@
-"""Whole jobs as one call each: train from a job file, predict, score, evaluate, compare, audit.
+"""Whole jobs as one call each: train from a job file, predict, explain, score, evaluate, audit.
 
 This is what the command line calls. A `TrainingJob` says everything that a training needs and can
 be written as a TOML file; torch is loaded when a job runs that needs it, not before.
@@ -10,6 +10,7 @@ from faceattr.jobs.auditing import AuditSection, run_audit
 from faceattr.jobs.comparing import run_comparison
 from faceattr.jobs.duplicates import run_duplicates
 from faceattr.jobs.evaluating import run_evaluation
+from faceattr.jobs.explaining import run_explanation
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
@@ -34,6 +35,7 @@ __all__ = [
     "run_comparison",
     "run_duplicates",
     "run_evaluation",
+    "run_explanation",
     "run_merge",
     "run_prediction",
     "run_quality",

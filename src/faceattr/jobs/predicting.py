@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faceattr.models import Model
     from faceattr.tables import Shard
 
-__all__ = ["run_prediction"]
+__all__ = ["image_paths", "run_prediction"]
 
 
 def run_prediction(
@@ -72,7 +72,7 @@ def run_prediction(
     """
     target = None if output is None else table_file(output, "output")
     part = check_part(shard, target)
-    images = _images([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
     if part is not None:
         return _predict_part(model, images, part, batch_size=batch_size, progress=progress)
     from faceattr.models import Model
@@ -128,12 +128,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _images(inputs: list[str | Path]) -> Path | list[str | Path]:
+def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
+    """Return the folder where one is given alone, else the files and those of folders."""
     from faceattr.images import find_images
 
     if not inputs:
         raise InvalidArgumentError(
-            "nothing to predict", argument="inputs", expected="a path or more"
+            "no image is given", argument="inputs", expected="a path or more"
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return Path(inputs[0])

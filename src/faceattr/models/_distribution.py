@@ -144,6 +144,10 @@ class DistributionHead(RegressionHead):
         divergence = (torch.xlogy(target, target) - target * guess.log_probabilities).sum(dim=1)
         return divergence + (guess.expected - aim.value).abs() / self.scale
 
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Return the expected value, ``(N, 1)``, in the task's unit."""
+        return self._guess(outputs).expected[:, None]
+
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
         probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()

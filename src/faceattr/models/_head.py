@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from faceattr.exceptions import InvalidTypeError
 from faceattr.tasks import ClassificationTask, RegressionTask, Task
 
 __all__ = ["Columns", "Head", "RegressionHead"]
@@ -105,6 +106,35 @@ class Head(nn.Module, ABC):
         arXiv:1710.09412.
         """
         return share * self.loss(outputs, labels) + (1 - share) * self.loss(outputs, other)
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Return what Grad-CAM takes the gradient of, differentiable.
+
+        Parameters
+        ----------
+        outputs : torch.Tensor, shape (N, K)
+            Raw outputs.
+
+        Returns
+        -------
+        torch.Tensor, shape (N, 1) or (N, classes)
+            The predicted number in the task's unit, or a score for each class before they are made
+            probabilities. Here the outputs themselves, where there are as many.
+
+        Raises
+        ------
+        InvalidTypeError
+            If there are not, so that the head has to say it itself.
+        """
+        wanted = len(self.task.classes) if isinstance(self.task, ClassificationTask) else 1
+        if outputs.shape[1] != wanted:
+            raise InvalidTypeError(
+                "the head does not say which numbers its outputs stand for",
+                argument=type(self).__name__,
+                expected=f"a method scores that returns (N, {wanted})",
+                found=f"outputs of shape {tuple(outputs.shape)}",
+            )
+        return outputs
 
     @abstractmethod
     def columns(self, outputs: Tensor) -> Columns:

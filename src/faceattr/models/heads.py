@@ -54,6 +54,10 @@ class LinearHead(RegressionHead):
         losses = functional.smooth_l1_loss(outputs[:, 0], target, beta=self.beta, reduction="none")
         return torch.where(known, losses, 0.0)
 
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Return the number in the task's unit, ``(N, 1)``, not held within its bounds."""
+        return outputs * self.scale + self.center
+
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred``, held within the task's bounds."""
         values = outputs[:, 0].cpu().double() * float(self.scale) + float(self.center)
@@ -127,6 +131,10 @@ class LogitHead(_ClassificationHead):
             outputs[:, 0], target, reduction="none"
         )
         return torch.where(known, losses, 0.0)
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Return the logit of each of the two classes, ``(N, 2)``."""
+        return torch.cat([-outputs, outputs], dim=1)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probabilities of both classes."""

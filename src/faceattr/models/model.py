@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from faceattr._requests import ImagesInput
     from faceattr.calibration import Calibration
+    from faceattr.images import UInt8Image
 
 __all__ = ["Model"]
 
@@ -279,6 +280,64 @@ class Model(nn.Module):
         from faceattr.models.predict import extract_features
 
         return extract_features(self, inputs, batch_size=batch_size, progress=progress)
+
+    def predict_values(
+        self, images: UInt8Image, *, batch_size: int = 64
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Predict images that are at hand at the model's size, without a table.
+
+        Parameters
+        ----------
+        images : numpy.ndarray of uint8, shape (n, image_size, image_size, 3)
+            RGB; they are not scaled.
+        batch_size : int, default 64
+            Images a forward pass.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray of float64, shape (n, 1) or (n, classes)
+            By task the number in its unit, or the probability of each class: what `predict` has in
+            its columns.
+
+        Raises
+        ------
+        InvalidTypeError
+            If the images are of another size or kind.
+        """
+        from faceattr.models.predict import predict_values
+
+        return predict_values(self, images, batch_size)
+
+    def grad_cam(self, images: UInt8Image) -> dict[str, npt.NDArray[np.float32]]:
+        """Return which places of the last feature map each output rests on.
+
+        Parameters
+        ----------
+        images : numpy.ndarray of uint8, shape (N, H, W, 3)
+            RGB, at the size at which they are predicted. All go through the network at once.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray of float32, shape (N, 1, h, w) or (N, classes, h, w)
+            By task a map of the predicted number, or of each class's score before they are made
+            probabilities. Positive where the place raises it. The sign is kept, where the paper
+            sets negative values to 0; the values have no unit.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the backbone has no last map, as transformers have none.
+        InvalidTypeError
+            If these are no images, or a head does not tell its `scores`.
+
+        References
+        ----------
+        Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based
+        Localization".
+        """
+        from faceattr.models.grad_cam import grad_cam
+
+        return grad_cam(self, images)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Save weights (safetensors) and description (JSON) into a folder; see `save_model`."""

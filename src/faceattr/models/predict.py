@@ -16,9 +16,11 @@ from tqdm.auto import tqdm
 from faceattr._memory import keep_freed_memory
 from faceattr._requests import ImagesInput, Known, Requests, gather_requests, text_array
 from faceattr._validation import check_integer
-from faceattr.exceptions import TableError
+from faceattr.exceptions import InvalidTypeError, TableError
 from faceattr.images import UInt8Image
 from faceattr.models.reading import ReadBatch, read_batches
+from faceattr.tables import pred_column, prob_column
+from faceattr.tasks import ClassificationTask, Task
 
 if TYPE_CHECKING:
     from faceattr.models.model import Model
@@ -29,6 +31,7 @@ __all__ = [
     "extract_features",
     "images_to_tensor",
     "predict",
+    "predict_values",
     "predictions_table",
 ]
 
@@ -221,6 +224,42 @@ def concatenate_outputs(model: Model, outputs: Iterable[dict[str, Tensor]]) -> d
         for name, task in model.tasks.items()
     }
     return {name: torch.cat([batch[name] for batch in batches] or [empty[name]]) for name in empty}
+
+
+def predict_values(
+    model: Model, images: UInt8Image, batch_size: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what is predicted of images at the model's size; what `Model.predict_values` does."""
+    check_integer(batch_size, "batch_size", low=1)
+    wanted = (model.image_size, model.image_size, 3)
+    if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
+        raise InvalidTypeError(
+            "not images of the model's size",
+            argument="images",
+            expected=f"uint8 of shape (n, {', '.join(map(str, wanted))})",
+            found=f"{images.dtype} of shape {images.shape}",
+            hint="faceattr.images.resize_image(image, model.image_size), or model.predict(images)",
+        )
+    starts = range(0, len(images), batch_size)
+    with evaluation_mode(model):
+        batches = [forward(model, images[start : start + batch_size]) for start in starts]
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for name, raw in concatenate_outputs(model, batches).items():
+        columns.update(model.head(name).columns(raw))
+    if model.calibration is not None:
+        table = model.calibration.apply(pd.DataFrame(columns))
+        columns = {str(name): table[name].to_numpy() for name in table}
+    return {
+        name: np.stack([columns[column].astype(np.float64) for column in _value_columns(task)], 1)
+        for name, task in model.tasks.items()
+    }
+
+
+def _value_columns(task: Task) -> list[str]:
+    """Return the columns of a predictions table that say what is predicted, in numbers."""
+    if isinstance(task, ClassificationTask):
+        return [prob_column(task.name, label) for label in task.classes]
+    return [pred_column(task.name)]
 
 
 def images_to_tensor(images: UInt8Image, device: torch.device | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from faceattr.report.figures import (
     plot_losses,
 )
 from faceattr.report.labels import plot_group_counts, plot_label_counts
+from faceattr.report.overlays import Overlay, plot_overlay, plot_overlay_rows
 from faceattr.report.panels import (
     plot_confusion,
     plot_metric_by_bin,
@@ -24,6 +25,7 @@ from faceattr.report.strips import plot_strips
 from faceattr.report.style import new_figure
 
 __all__ = [
+    "Overlay",
     "cost_summary",
     "gallery",
     "new_figure",
@@ -39,6 +41,8 @@ __all__ = [
     "plot_learning_rate",
     "plot_losses",
     "plot_metric_by_bin",
+    "plot_overlay",
+    "plot_overlay_rows",
     "plot_reliability",
     "plot_residuals",
     "plot_risk_coverage",

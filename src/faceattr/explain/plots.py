@@ -1,0 +1,121 @@
+"""Pictures of explanations; what is drawn is decided here, how it looks in `faceattr.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from faceattr._validation import check_integer
+from faceattr.explain.explanation import Explanation
+from faceattr.explain.explanations import Explanations
+from faceattr.images import UInt8Image
+from faceattr.report import Overlay, new_figure, plot_overlay, plot_overlay_rows
+from faceattr.tasks import RegressionTask
+
+__all__ = ["plot_explanation", "plot_many", "plot_mean", "plot_two"]
+
+_NAME_CHARACTERS = 24
+
+
+def plot_explanation(explanation: Explanation, task: str, cls: str | None, ax: Axes | None) -> Axes:
+    """Draw one explanation; what `Explanation.plot` does."""
+    panel = _panel() if ax is None else ax
+    title = f"{task}: {_prediction(explanation, task)}"
+    samples = explanation.attribution.n_samples
+    how = f"{explanation.method}, n = {samples:,} samples" if samples else explanation.method
+    caption = "\n".join([how, *_doubt(explanation, task)])
+    return plot_overlay(
+        panel,
+        Overlay(explanation.image, explanation.map(task, cls), caption),
+        label=_label(explanation, task, cls),
+        title=title,
+    )
+
+
+def plot_many(
+    explanations: Sequence[Explanation], task: str, cls: str | None, columns: int
+) -> Figure:
+    """Draw many explanations; what `Explanations.plot` does."""
+    columns = min(check_integer(columns, "columns", low=1), len(explanations))
+    overlays = [_overlay(item, task, cls, name=True) for item in explanations]
+    rows = [overlays[start : start + columns] for start in range(0, len(overlays), columns)]
+    title = f"{task} by {explanations[0].method} (n = {len(overlays)} images)"
+    return plot_overlay_rows(rows, label=_label(explanations[0], task, cls), title=title)
+
+
+def plot_two(
+    first: Sequence[Explanation],
+    second: Sequence[Explanation],
+    task: str,
+    cls: str | None,
+    names: tuple[str, str],
+) -> Figure:
+    """Draw images as two models see them; what `Explanations.plot_beside` does."""
+    rows = [
+        [_overlay(one, task, cls, name=True), _overlay(other, task, cls, name=False)]
+        for one, other in zip(first, second, strict=True)
+    ]
+    title = f"{task} (n = {len(rows)} images)"
+    label = _label(first[0], task, cls)
+    return plot_overlay_rows(rows, label=label, title=title, headings=names)
+
+
+def plot_mean(explanations: Explanations, task: str, cls: str | None, ax: Axes | None) -> Axes:
+    """Draw the average map over the average image; what `Explanations.plot_mean` does."""
+    plane = explanations.mean_map(task, cls)
+    total = np.zeros((*plane.shape, 3))
+    for item in explanations:
+        total += item.image
+    image: UInt8Image = (total / len(explanations)).round().astype(np.uint8)
+    return plot_overlay(
+        _panel() if ax is None else ax,
+        Overlay(image, plane, f"average by {explanations[0].method}"),
+        label=_label(explanations[0], task, cls),
+        title=f"{task} (n = {len(explanations)} images)",
+    )
+
+
+def _panel() -> Axes:
+    return new_figure(width=4.4, height=3.7)[1][0][0]
+
+
+def _overlay(item: Explanation, task: str, cls: str | None, *, name: bool) -> Overlay:
+    lines = [_short(item.sample_id)] if name else []
+    lines.append(_prediction(item, task))
+    if item.grades is not None and not item.grade(task).trusted:
+        lines.append("not to be trusted")
+    return Overlay(item.image, item.map(task, cls), "\n".join(lines))
+
+
+def _doubt(explanation: Explanation, task: str) -> list[str]:
+    if explanation.grades is None or explanation.grade(task).trusted:
+        return []
+    return ["not to be trusted: " + explanation.grade(task).reasons[0]]
+
+
+def _prediction(explanation: Explanation, task: str) -> str:
+    found, known = explanation.prediction(task), explanation.tasks[task]
+    if isinstance(known, RegressionTask):
+        return f"{found:.1f} {known.unit}".strip()
+    return f"{found} ({explanation.probability(task, str(found)):.0%})"
+
+
+def _label(explanation: Explanation, task: str, cls: str | None) -> str:
+    known = explanation.tasks[task]
+    in_units = explanation.attribution.in_units
+    if isinstance(known, RegressionTask):
+        unit = f" ({known.unit})" if known.unit and in_units else ""
+        return f"\N{LEFTWARDS ARROW} lowers   {task}{unit}   raises \N{RIGHTWARDS ARROW}"
+    several = cls is None and len(known.classes) > 2
+    target = "the predicted class" if several else explanation.explained_class(task, cls)
+    what = f"probability of {target}" if in_units else str(target)
+    return f"\N{LEFTWARDS ARROW} against   {what}   for \N{RIGHTWARDS ARROW}"
+
+
+def _short(sample_id: str) -> str:
+    name = PurePosixPath(sample_id).name
+    return name if len(name) <= _NAME_CHARACTERS else "..." + name[3 - _NAME_CHARACTERS :]
