@@ -354,7 +354,7 @@ def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path
     assert "1 of 4 images cannot be read" in ran.err
     assert "as private as they are" in ran.err
     written = {path.name for path in Path("why").iterdir()}
-    assert {"weights.csv", "grades.csv", "errors.csv", "age.png", "gender.png"} <= written
+    assert {"weights.csv", "grades.csv", "errors.csv", "age.png", "explanations.html"} <= written
     assert read_table(Path("why") / "errors.csv")["sample_id"].tolist() == ["3.png"]
     grades = read_table(Path("why") / "grades.csv")
     assert grades["sample_id"].tolist() == [f"{n}.png" for n in (0, 0, 1, 1, 2, 2)]

@@ -19,7 +19,7 @@ def add_explain(commands: Any) -> None:
     command.add_argument("model", metavar="MODEL_FOLDER", help="what a training wrote")
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, or a folder")
     command.add_argument(
-        "--output", metavar="FOLDER", help="write tables, and a picture a task of 48 images at most"
+        "--output", metavar="FOLDER", help="write tables, a page, and a picture a task"
     )
     command.add_argument(
         "--method", default="lime", metavar="NAME", help="lime, occlusion, grad_cam"

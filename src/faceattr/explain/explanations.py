@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -243,6 +244,40 @@ class Explanations(Sequence[Explanation]):
         from faceattr.explain.plots import plot_mean
 
         return plot_mean(self, task, cls, ax)
+
+    def to_html(
+        self, path: str | Path, *, title: str = "Explanations", max_images: int = 96
+    ) -> Path:
+        """Write a page that needs no other file. It holds faces: keep it as private as they are.
+
+        It has, for each task, how far the explanations can be trusted, which parts matter on the
+        whole, the average map of images of one size, and every image with its parts in colour.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``.
+        title : str, default "Explanations"
+        max_images : int, default 96
+            At most so many a task, in order.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the name does not end in ``.html``, there is no explanation, or `max_images` is
+            below 0.
+        OutputError
+            If the page cannot be written.
+        """
+        from faceattr.explain.page import write_page
+
+        self._need_items(next(iter(self.tasks)))
+        return write_page(self, path, title, max_images)
 
     def _need_items(self, task: str) -> None:
         check_choice(task, "task", tuple(self.tasks))

@@ -16,7 +16,16 @@ from faceattr.images import UInt8Image
 from faceattr.report import Overlay, new_figure, plot_overlay, plot_overlay_rows
 from faceattr.tasks import RegressionTask
 
-__all__ = ["plot_explanation", "plot_many", "plot_mean", "plot_two"]
+__all__ = [
+    "doubts",
+    "label_of",
+    "plot_explanation",
+    "plot_many",
+    "plot_mean",
+    "plot_two",
+    "prediction_text",
+    "short_name",
+]
 
 _NAME_CHARACTERS = 24
 
@@ -24,14 +33,14 @@ _NAME_CHARACTERS = 24
 def plot_explanation(explanation: Explanation, task: str, cls: str | None, ax: Axes | None) -> Axes:
     """Draw one explanation; what `Explanation.plot` does."""
     panel = _panel() if ax is None else ax
-    title = f"{task}: {_prediction(explanation, task)}"
+    title = f"{task}: {prediction_text(explanation, task)}"
     samples = explanation.attribution.n_samples
     how = f"{explanation.method}, n = {samples:,} samples" if samples else explanation.method
-    caption = "\n".join([how, *_doubt(explanation, task)])
+    caption = "\n".join([how, *doubts(explanation, task)])
     return plot_overlay(
         panel,
         Overlay(explanation.image, explanation.map(task, cls), caption),
-        label=_label(explanation, task, cls),
+        label=label_of(explanation, task, cls),
         title=title,
     )
 
@@ -44,7 +53,7 @@ def plot_many(
     overlays = [_overlay(item, task, cls, name=True) for item in explanations]
     rows = [overlays[start : start + columns] for start in range(0, len(overlays), columns)]
     title = f"{task} by {explanations[0].method} (n = {len(overlays)} images)"
-    return plot_overlay_rows(rows, label=_label(explanations[0], task, cls), title=title)
+    return plot_overlay_rows(rows, label=label_of(explanations[0], task, cls), title=title)
 
 
 def plot_two(
@@ -60,7 +69,7 @@ def plot_two(
         for one, other in zip(first, second, strict=True)
     ]
     title = f"{task} (n = {len(rows)} images)"
-    label = _label(first[0], task, cls)
+    label = label_of(first[0], task, cls)
     return plot_overlay_rows(rows, label=label, title=title, headings=names)
 
 
@@ -74,7 +83,7 @@ def plot_mean(explanations: Explanations, task: str, cls: str | None, ax: Axes |
     return plot_overlay(
         _panel() if ax is None else ax,
         Overlay(image, plane, f"average by {explanations[0].method}"),
-        label=_label(explanations[0], task, cls),
+        label=label_of(explanations[0], task, cls),
         title=f"{task} (n = {len(explanations)} images)",
     )
 
@@ -84,27 +93,30 @@ def _panel() -> Axes:
 
 
 def _overlay(item: Explanation, task: str, cls: str | None, *, name: bool) -> Overlay:
-    lines = [_short(item.sample_id)] if name else []
-    lines.append(_prediction(item, task))
+    lines = [short_name(item.sample_id)] if name else []
+    lines.append(prediction_text(item, task))
     if item.grades is not None and not item.grade(task).trusted:
         lines.append("not to be trusted")
     return Overlay(item.image, item.map(task, cls), "\n".join(lines))
 
 
-def _doubt(explanation: Explanation, task: str) -> list[str]:
+def doubts(explanation: Explanation, task: str) -> list[str]:
+    """Return why an explanation is not to be trusted, if so."""
     if explanation.grades is None or explanation.grade(task).trusted:
         return []
     return ["not to be trusted: " + explanation.grade(task).reasons[0]]
 
 
-def _prediction(explanation: Explanation, task: str) -> str:
+def prediction_text(explanation: Explanation, task: str) -> str:
+    """Return what is predicted, with its unit or its probability."""
     found, known = explanation.prediction(task), explanation.tasks[task]
     if isinstance(known, RegressionTask):
         return f"{found:.1f} {known.unit}".strip()
     return f"{found} ({explanation.probability(task, str(found)):.0%})"
 
 
-def _label(explanation: Explanation, task: str, cls: str | None) -> str:
+def label_of(explanation: Explanation, task: str, cls: str | None = None) -> str:
+    """Return what the colours mean, for the bar beside them."""
     known = explanation.tasks[task]
     in_units = explanation.attribution.in_units
     if isinstance(known, RegressionTask):
@@ -116,6 +128,7 @@ def _label(explanation: Explanation, task: str, cls: str | None) -> str:
     return f"\N{LEFTWARDS ARROW} against   {what}   for \N{RIGHTWARDS ARROW}"
 
 
-def _short(sample_id: str) -> str:
+def short_name(sample_id: str) -> str:
+    """Return the name of a file without its folders, cut where it is long."""
     name = PurePosixPath(sample_id).name
     return name if len(name) <= _NAME_CHARACTERS else "..." + name[3 - _NAME_CHARACTERS :]

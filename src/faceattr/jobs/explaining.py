@@ -40,7 +40,8 @@ def run_explanation(
         As in `faceattr.Explainer`.
     output : path, optional
         A folder for ``weights.csv``, ``grades.csv``, ``errors.csv`` (the images that could not be
-        read) and a picture a task of the first 48 images, ``<task>.png``, which shows faces.
+        read), ``explanations.html`` and a picture a task of the first 48 images, ``<task>.png``.
+        The last two show faces.
     progress : bool, default False
         Show a progress bar on stderr.
 
@@ -84,5 +85,6 @@ def _write(found: Explanations, folder: Path) -> None:
     write_table(found.to_frame(), folder / "weights.csv")
     write_table(found.grades(), folder / "grades.csv")
     write_table(found.errors, folder / "errors.csv")
+    found.to_html(folder / "explanations.html")
     for task in found.tasks:
         found[:_MOST_DRAWN].plot(task).savefig(folder / f"{task}.png", dpi=110)

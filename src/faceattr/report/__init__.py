@@ -12,7 +12,7 @@ from faceattr.report.figures import (
     plot_losses,
 )
 from faceattr.report.labels import plot_group_counts, plot_label_counts
-from faceattr.report.overlays import Overlay, plot_overlay, plot_overlay_rows
+from faceattr.report.overlays import Overlay, blend_overlay, plot_overlay, plot_overlay_rows
 from faceattr.report.panels import (
     plot_confusion,
     plot_metric_by_bin,
@@ -26,6 +26,7 @@ from faceattr.report.style import new_figure
 
 __all__ = [
     "Overlay",
+    "blend_overlay",
     "cost_summary",
     "gallery",
     "new_figure",

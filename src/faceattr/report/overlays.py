@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.report.style import COLOURS, INK, new_figure, styled
 
-__all__ = ["Overlay", "plot_overlay", "plot_overlay_rows"]
+__all__ = ["Overlay", "blend_overlay", "plot_overlay", "plot_overlay_rows"]
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [COLOURS[0], "white", COLOURS[1]])
 """Blue lowers, orange raises; people with colour vision deficiency can tell them apart."""
@@ -135,6 +135,27 @@ def plot_overlay_rows(
     return figure
 
 
+def blend_overlay(overlay: Overlay, limit: float | None = None) -> npt.NDArray[np.uint8]:
+    """Return an image in gray with its parts in signed colours, as `plot_overlay` draws it.
+
+    Parameters
+    ----------
+    overlay : Overlay
+    limit : float, optional
+        The value of the strongest colour; the largest absolute one by default.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (H, W, 3)
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the plane has another size than the image.
+    """
+    return (255 * _blend(overlay, _scale([overlay], limit))).round().astype(np.uint8)
+
+
 def _scale(overlays: Sequence[Overlay], limit: float | None) -> Normalize:
     if limit is None:
         limit = max(float(np.abs(overlay.plane).max(initial=0.0)) for overlay in overlays)
@@ -142,7 +163,7 @@ def _scale(overlays: Sequence[Overlay], limit: float | None) -> Normalize:
     return Normalize(-reach, reach)
 
 
-def _draw(ax: Axes, overlay: Overlay, scale: Normalize) -> None:
+def _blend(overlay: Overlay, scale: Normalize) -> npt.NDArray[np.float64]:
     image, plane = overlay.image, overlay.plane
     if image.shape[:2] != plane.shape:
         raise InvalidArgumentError(
@@ -156,7 +177,12 @@ def _draw(ax: Axes, overlay: Overlay, scale: Normalize) -> None:
     cover = _STRONGEST * np.clip(np.abs(plane) / float(scale.vmax or 1.0), 0, 1)[..., None] ** 0.7
     # The tint takes the image's light, so that the face stays visible under it.
     tint = colour * (0.35 + 0.65 * gray)
-    ax.imshow(np.clip((1 - cover) * gray + cover * tint, 0, 1), interpolation="nearest")
+    blended: npt.NDArray[np.float64] = np.clip((1 - cover) * gray + cover * tint, 0, 1)
+    return blended
+
+
+def _draw(ax: Axes, overlay: Overlay, scale: Normalize) -> None:
+    ax.imshow(_blend(overlay, scale), interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_xlabel(_wrapped(overlay.caption), fontsize=8)
