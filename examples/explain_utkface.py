@@ -122,7 +122,7 @@ def describe(work: Work, arguments: argparse.Namespace) -> list[str]:
         "both name the same strongest part:\n",
         to_markdown(agreement(work), index=False, digits=2),
         "## How many samples are enough\n",
-        f"LIME on face regions. `not stable` counts images of which halves of the samples disagree "
+        f"LIME. `not stable` counts images of which halves of the samples disagree "
         f"(rank correlation below {limits.rank_correlation} or top five below {limits.top_five}, "
         f"and correlation of weights below {limits.weight_correlation}); `not trusted` those below "
         f"any limit (R2 below {limits.r2}, a change of prediction below {limits.change:.0%}, or "
@@ -231,12 +231,13 @@ def of_task(weights: pd.DataFrame, task: str) -> pd.DataFrame:
 
 def stability(work: Work, samples: Sequence[int]) -> pd.DataFrame:
     rows = []
-    for count in samples:
-        _, grades = work.explain("face", "lime", count)
+    for segments, count in [*(("face", count) for count in samples), ("grid", USUAL)]:
+        _, grades = work.explain(segments, "lime", count)
         for task, group in grades.groupby("task", sort=False):
             rows.append(
                 {
                     "task": task,
+                    "parts": segments,
                     "samples": count,
                     "not stable": int((~group["stable"]).sum()),
                     "not trusted": int((~group["trusted"]).sum()),

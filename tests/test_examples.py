@@ -331,5 +331,5 @@ def test_explain_utkface(tmp_path, monkeypatch):
     script.main()
     page = (tmp_path / "page" / "explain-utkface.md").read_text(encoding="utf-8")
     assert "the widest gap between insertion and deletion has" in page
-    assert "| age | 20 |" in page
+    assert "| age | face | 20 |" in page
     assert (tmp_path / "page" / "explain-utkface.png").exists()
