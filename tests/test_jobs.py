@@ -309,7 +309,7 @@ def test_predictions_need_images_and_a_table_to_go_to(
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidArgumentError, match="holds no image"):
         run_prediction(saved, [tmp_path / "empty", "x.png"])
-    with pytest.raises(InvalidArgumentError, match="nothing to predict"):
+    with pytest.raises(InvalidArgumentError, match="no image is given"):
         run_prediction(saved, [])
     with pytest.raises(InvalidArgumentError, match=r"output.*\.csv or \.parquet"):
         run_prediction(saved, "x.png", output="table.xlsx")

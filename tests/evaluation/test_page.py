@@ -17,7 +17,7 @@ from PIL import Image
 
 from faceattr import BinnedEvaluator, ClassificationTask, RegressionTask
 from faceattr.evaluation import Evaluation
-from faceattr.evaluation import page as page_module
+from faceattr.evaluation.page import page as page_module
 from faceattr.exceptions import (
     DataError,
     InvalidArgumentError,
