@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(?!faceattr(\.|$)).*"),
     # Type variables, and types that are only named inside, have no page.
     (r"py:.*", r"faceattr\.\w+\.[A-Z]"),
-    (r"py:.*", r"faceattr\.\w+\.\w+\.\w+"),
+    (r"py:.*", r"faceattr(\.\w+){3,}"),
     (r"py:.*", r"faceattr\._\w+\.\w+"),
 ]
 
