@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceattr.jobs._checks import FIGURE_SUFFIXES, check_file, table_file
 from faceattr.jobs._making import make_evaluator
+from faceattr.jobs._targets import Targets
 from faceattr.jobs.evaluating import pick_tasks
 from faceattr.jobs.sections import EvaluateSection
 
@@ -58,18 +58,14 @@ def run_comparison(
         If a file cannot be written.
     """
     from faceattr.evaluation import compare
-    from faceattr.tables import read_table, write_table
+    from faceattr.tables import read_table
 
     settings = EvaluateSection() if settings is None else settings
     settings.check()
-    table_target = None if output is None else table_file(output, "output")
-    figure_target = None if figure is None else check_file(figure, "figure", FIGURE_SUFFIXES)
+    targets = Targets.check(output, figure)
     sides = [[read_table(path) for path in side] for side in (a, b)]
     scores = None if quality is None else read_table(quality)
     chosen = pick_tasks(sides[0][0], tasks) if tasks else None
     comparison = compare(sides[0], sides[1], scores, evaluator=make_evaluator(settings, chosen))
-    if table_target is not None:
-        write_table(comparison.to_frame(), table_target)
-    if figure_target is not None:
-        comparison.plot().savefig(figure_target, dpi=110)
+    targets.write(comparison)
     return comparison

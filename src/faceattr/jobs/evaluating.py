@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.jobs._checks import FIGURE_SUFFIXES, check_file, table_file
 from faceattr.jobs._making import make_evaluator
+from faceattr.jobs._targets import Targets
 from faceattr.jobs.sections import EvaluateSection
 
 if TYPE_CHECKING:
@@ -62,20 +62,16 @@ def run_evaluation(
     OutputError
         If a file cannot be written.
     """
-    from faceattr.tables import read_table, write_table
+    from faceattr.tables import read_table
 
     settings = EvaluateSection() if settings is None else settings
     settings.check()
-    table_target = None if output is None else table_file(output, "output")
-    figure_target = None if figure is None else check_file(figure, "figure", FIGURE_SUFFIXES)
+    targets = Targets.check(output, figure)
     table = read_table(predictions)
     scores = None if quality is None else read_table(quality)
     evaluator = make_evaluator(settings, pick_tasks(table, tasks) if tasks else None)
     evaluation = evaluator.evaluate(table, scores)
-    if table_target is not None:
-        write_table(evaluation.to_frame(), table_target)
-    if figure_target is not None:
-        evaluation.plot().savefig(figure_target, dpi=110)
+    targets.write(evaluation)
     return evaluation
 
 
