@@ -19,7 +19,7 @@ from faceattr.evaluation.metrics import (
     RegressionData,
 )
 from faceattr.evaluation.over_bins import OVER_BINS, STATISTICS
-from faceattr.evaluation.rows import TaskRows
+from faceattr.evaluation.rows import TaskRows, pick_task
 from faceattr.evaluation.summary import summarise
 from faceattr.evaluation.views import MAIN_METRICS, table_of_all, table_of_bins, table_over_bins
 from faceattr.evaluation.wrong import table_of_wrong
@@ -432,9 +432,7 @@ class Evaluation:
         return {name: part.data for name, part in self.parts.items()}
 
     def _task(self, name: str | None, argument: str) -> Task:
-        if name is None and len(self.tasks) == 1:
-            return next(iter(self.tasks.values()))
-        return self.tasks[check_choice(name, argument, list(self.tasks))]
+        return pick_task(self.tasks, name, argument)
 
     def _rows(self, task: Task, by: str, stat: str = VALUE) -> pd.DataFrame:
         if by != OVERALL and by not in self.columns:

@@ -23,8 +23,7 @@ def row_losses(data: RegressionData | ClassificationData) -> FloatArray:
         the true class, or without probabilities 1 where wrong and 0 where right.
     """
     if isinstance(data, RegressionData):
-        return np.asarray(np.abs(data.prediction - data.truth), dtype=np.float64)
-    if data.probabilities is None:
+        return data.absolute_error
+    if data.truth_probability is None:
         return np.asarray(data.truth != data.prediction, dtype=np.float64)
-    right = data.probabilities[np.arange(len(data)), data.truth]
-    return np.asarray(1.0 - right, dtype=np.float64)
+    return 1.0 - data.truth_probability

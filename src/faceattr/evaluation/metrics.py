@@ -125,6 +125,14 @@ class ClassificationData:
             found.append((order, np.flatnonzero(is_first)))
         return found
 
+    @cached_property
+    def truth_probability(self) -> FloatArray | None:
+        """Probability of the true class of each row, shape (n,); None without probabilities."""
+        if self.probabilities is None:
+            return None
+        chosen = np.take_along_axis(self.probabilities, self.truth[:, None], axis=1)
+        return np.asarray(chosen[:, 0], dtype=np.float64)
+
     def confusion(self, counts: FloatArray) -> FloatArray:
         """Count rows by true and predicted class in each sample.
 

@@ -13,7 +13,14 @@ from faceattr.evaluation.bootstrap import percentile_intervals
 from faceattr.evaluation.cells import Cell, Estimate
 from faceattr.evaluation.metrics import FloatArray, Metric
 
-__all__ = ["OVER_BINS", "STATISTICS", "figures_over_bins", "has_statistics", "over_bins"]
+__all__ = [
+    "OVER_BINS",
+    "STATISTICS",
+    "figures_over_bins",
+    "has_statistics",
+    "over_bins",
+    "statistics_of",
+]
 
 OVER_BINS = "over bins"
 """The ``bin`` of figures over several bins."""
@@ -30,6 +37,16 @@ def has_statistics(metric: Metric) -> bool:
     return metric.own or metric.better is not None or metric.name in _SIGNED
 
 
+def statistics_of(metric: Metric) -> tuple[str, ...]:
+    """Return which statistics a metric has: no ratio with a sign, no worst where none is better."""
+    without = set()
+    if metric.name in _SIGNED:
+        without = {"ratio"}
+    elif metric.better is None:
+        without = {"worst", "best"}
+    return tuple(name for name in STATISTICS if name not in without)
+
+
 def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
     """Compute the statistics.
 
@@ -42,8 +59,8 @@ def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
     Returns
     -------
     dict of str to numpy.ndarray of float64, shape (B,)
-        By the names of `STATISTICS`; without a ratio for a metric with a sign, without worst and
-        best where neither way is better. A ratio is NaN where a value is below 0 or all are 0.
+        By the names that `statistics_of` gives. A ratio is NaN where a value is below 0 or all
+        are 0.
     """
     low, high = values.min(axis=1), values.max(axis=1)
     found = {"mean": values.mean(axis=1), "difference": high - low}
@@ -92,7 +109,7 @@ def figures_over_bins(
         limits = np.array(percentile_intervals(np.column_stack(samples), confidence))
     done = 0
     for each in chosen:
-        names = _statistics_of(each.metric)
+        names = statistics_of(each.metric)
         found = over_bins(each.values[None], each.metric) if each.places else {}
         for name in names:
             value = float(found[name][0]) if found else np.nan
@@ -125,10 +142,6 @@ def _choose(cells: Sequence[Cell], estimates: Sequence[Sequence[Estimate]]) -> I
                 np.array([e.n[column] for e in inside], dtype=np.int64),
                 np.column_stack(drawn) if whole else None,
             )
-
-
-def _statistics_of(metric: Metric) -> list[str]:
-    return [name for name in STATISTICS if name in over_bins(np.zeros((1, 1)), metric)]
 
 
 def _row(cell: Cell, chosen: _Chosen, statistic: str, value: float) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from faceattr.binning import BinSpec
 from faceattr.evaluation.chosen import MetricChoice, choose_metrics
 from faceattr.evaluation.groups import By, check_by, column_name, flat_columns, group_tables
 from faceattr.evaluation.metrics import OVERALL, Metric
-from faceattr.evaluation.rows import TaskRows, task_rows
+from faceattr.evaluation.rows import TaskRows, task_rows, tasks_of
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
-from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = [
@@ -150,11 +149,7 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def read_tasks(settings: Settings, predictions: pd.DataFrame) -> TaskSet:
     """Return the tasks of a table: those that are given, or else told from its columns."""
-    if settings.tasks is None:
-        tasks = tasks_from_predictions(predictions)
-    else:
-        given = settings.tasks
-        tasks = given if isinstance(given, TaskSet) else TaskSet(given)
+    tasks = tasks_of(predictions, settings.tasks)
     for task in tasks.values():
         if isinstance(task, ClassificationTask) and OVERALL in task.classes:
             raise InvalidArgumentError(

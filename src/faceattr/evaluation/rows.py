@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from faceattr._validation import check_choice
 from faceattr.evaluation.metrics import ClassificationData, FloatArray, RegressionData
 from faceattr.exceptions import TableError
-from faceattr.tables import pred_column, prob_column
-from faceattr.tasks import ClassificationTask, RegressionTask, Task
+from faceattr.tables import pred_column, prob_column, tasks_from_predictions
+from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
-__all__ = ["TaskRows", "task_rows"]
+__all__ = ["TaskRows", "pick_task", "row_names", "task_rows", "tasks_of"]
 
 _SUM_TOLERANCE = 0.01
 """Probabilities rounded in a file need not add up to 1 exactly."""
@@ -77,6 +78,20 @@ def task_rows(table: pd.DataFrame, task: Task) -> TaskRows:
     n_classes, positive = len(task.classes), task.classes.index(task.positive)
     classes = ClassificationData(codes, guesses, probabilities, n_classes, positive).take(used)
     return TaskRows(task, classes, used, ~predicted, predicted & ~labelled)
+
+
+def tasks_of(predictions: pd.DataFrame, tasks: TaskSet | Task | Iterable[Task] | None) -> TaskSet:
+    """Return the tasks given, or else those told from the columns of a table."""
+    if tasks is None:
+        return tasks_from_predictions(predictions)
+    return tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
+
+
+def pick_task(tasks: TaskSet, name: str | None, argument: str = "task") -> Task:
+    """Return a task by its name, which may be left out where there is only one."""
+    if name is None and len(tasks) == 1:
+        return next(iter(tasks.values()))
+    return tasks[check_choice(name, argument, list(tasks))]
 
 
 def row_names(table: pd.DataFrame) -> list[str]:

@@ -10,6 +10,8 @@ import pandas as pd
 from faceattr.evaluation.cells import VALUE
 from faceattr.evaluation.metrics import OVERALL
 from faceattr.evaluation.over_bins import STATISTICS, has_statistics
+from faceattr.evaluation.texts import decimals, interval_text, number_text, table_text
+from faceattr.evaluation.views import main_metrics
 from faceattr.tasks import RegressionTask, Task
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["TOO_FEW", "digits_of", "figure_texts", "summarise"]
 
 _BY_BIN = {"regression": ("mae", "rmse", "bias"), "classification": ("accuracy", "f1", "roc_auc")}
-_WIDTH = 100
 _COLUMNS = 3
 TOO_FEW = "too few"
 
@@ -68,7 +69,7 @@ def _overall(evaluation: Evaluation, task: Task) -> str:
             for row, places in zip(rows, digits, strict=True)
         ]
     text["n"] = [f"{n:,}" for n in table.loc[names, "n"]]
-    return _text(text)
+    return table_text(text)
 
 
 def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
@@ -90,7 +91,7 @@ def _by_bins(evaluation: Evaluation, task: Task, column: str) -> str:
             else ""
             for stat in stats
         ]
-    return _text(text)
+    return table_text(text)
 
 
 def _shown(evaluation: Evaluation, task: Task) -> list[str]:
@@ -98,7 +99,8 @@ def _shown(evaluation: Evaluation, task: Task) -> list[str]:
     kind = "regression" if isinstance(task, RegressionTask) else "classification"
     available = set(evaluation.overall(task.name).index)
     own = [name for name, metric in known.items() if metric.own]
-    return ([name for name in _BY_BIN[kind] if name in available] + own)[:_COLUMNS]
+    found = [name for name in _BY_BIN[kind] if name in available]
+    return list(dict.fromkeys([*found, *own, *main_metrics(task, list(known))]))[:_COLUMNS]
 
 
 def _compared(evaluation: Evaluation, task: Task) -> list[str]:
@@ -108,25 +110,18 @@ def _compared(evaluation: Evaluation, task: Task) -> list[str]:
 
 def figure_texts(table: pd.DataFrame, digits: int) -> list[str]:
     """Write each row's figure, and its interval if there are columns and numbers for one."""
-    texts = []
-    for value, *limits in table.to_numpy(dtype=np.float64):
-        known = [f"{limit:,.{digits}f}" for limit in limits if not np.isnan(limit)]
-        figure = "-" if np.isnan(value) else f"{value:,.{digits}f}"
-        texts.append(f"{figure} [{known[0]}, {known[1]}]" if len(known) == 2 else figure)
-    return texts
+    lines = table.to_numpy(dtype=np.float64)
+    if lines.shape[1] == 1:
+        return [number_text(value, digits) for (value,) in lines]
+    return [interval_text(value, low, high, digits) for value, low, high in lines]
 
 
 def digits_of(evaluation: Evaluation, task: Task, metric: str) -> int:
     """Return the decimals of a metric: 4, or 2 for what is in units of a broad scale."""
     if metric == "support":
         return 0
-    if isinstance(task, RegressionTask):
-        percent = metric == "mape"
-        in_units = evaluation.metrics[task.name][metric].in_units
-        spread = evaluation.value(f"{task.name}/truth_std")
-        return 2 if percent or (in_units and spread >= 1) else 4
-    return 4
-
-
-def _text(columns: dict[str, list[str]]) -> str:
-    return pd.DataFrame(columns).to_string(index=False, line_width=_WIDTH)
+    if not isinstance(task, RegressionTask):
+        return decimals(coarse=False)
+    in_units = evaluation.metrics[task.name][metric].in_units
+    broad = evaluation.value(f"{task.name}/truth_std") >= 1
+    return decimals(coarse=metric == "mape" or (in_units and broad))

@@ -108,10 +108,7 @@ def table_of_wrong(
 
 def probability_of_truth(part: TaskRows) -> FloatArray | None:
     """Return the probability of the true class of each row that is used, if any is known."""
-    if isinstance(part.data, RegressionData) or part.data.probabilities is None:
-        return None
-    chosen = np.take_along_axis(part.data.probabilities, part.data.truth[:, None], axis=1)
-    return np.asarray(chosen[:, 0], dtype=np.float64)
+    return None if isinstance(part.data, RegressionData) else part.data.truth_probability
 
 
 def _grouping(evaluation: Evaluation, by: str) -> Grouping:

@@ -12,8 +12,9 @@ import pandas as pd
 from faceattr._validation import check_number
 from faceattr.calibration import Abstention
 from faceattr.calibration.parts import confidence_of
-from faceattr.evaluation.calibration.reading import check_table, tasks_of
+from faceattr.evaluation.calibration.reading import check_table
 from faceattr.evaluation.metrics import FloatArray
+from faceattr.evaluation.rows import tasks_of
 from faceattr.evaluation.selective.curves import COVERAGES, risk_coverage
 from faceattr.evaluation.selective.dropping import kept_numbers
 from faceattr.evaluation.selective.inputs import ResamplingOptions

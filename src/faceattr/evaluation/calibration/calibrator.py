@@ -38,8 +38,8 @@ from faceattr.evaluation.calibration.reading import (
     classes_of,
     join_groups,
     read_scored,
-    tasks_of,
 )
+from faceattr.evaluation.rows import tasks_of
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import pred_column, prob_column
 from faceattr.tasks import ClassificationTask, Task, TaskSet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,8 @@ from faceattr.calibration.intervals import Frame, Score, read_frame
 from faceattr.evaluation.metrics import ClassificationData, FloatArray, RegressionData
 from faceattr.evaluation.rows import TaskRows, row_names, task_rows
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
-from faceattr.tables import prob_column, tasks_from_predictions
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.tables import prob_column
+from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
 
 __all__ = [
     "ScoredRows",
@@ -28,7 +28,6 @@ __all__ = [
     "classes_of",
     "join_groups",
     "read_scored",
-    "tasks_of",
 ]
 
 _TRAIN = "train"
@@ -90,13 +89,6 @@ def check_new(predictions: pd.DataFrame, tasks: TaskSet) -> None:
             expected="predictions as the model made them",
             hint="model.calibration = None, before model.predict",
         )
-
-
-def tasks_of(predictions: pd.DataFrame, tasks: TaskSet | Task | Iterable[Task] | None) -> TaskSet:
-    """Return the tasks given, or told from the columns."""
-    if tasks is None:
-        return tasks_from_predictions(predictions)
-    return tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
 
 
 def check_by(by: object, bins: Mapping[str, BinSpec] | None, tasks: TaskSet) -> str | None:

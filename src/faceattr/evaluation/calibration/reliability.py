@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from faceattr._validation import check_choice, check_integer, check_number
-from faceattr.evaluation.calibration.reading import check_table, classes_of, tasks_of
+from faceattr.evaluation.calibration.reading import check_table, classes_of
 from faceattr.evaluation.classification import ECE_BINS, confidence_bins
 from faceattr.evaluation.metrics import ClassificationData, FloatArray, ratio
+from faceattr.evaluation.rows import tasks_of
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 

@@ -28,11 +28,11 @@ from faceattr.evaluation.calibration.reading import (
     check_table,
     join_groups,
     read_scored,
-    tasks_of,
 )
 from faceattr.evaluation.groups import By, group_tables
 from faceattr.evaluation.groups import check_by as check_shown
 from faceattr.evaluation.metrics import FloatArray
+from faceattr.evaluation.rows import tasks_of
 from faceattr.exceptions import TableError
 from faceattr.tasks import RegressionTask, TaskSet
 

@@ -106,7 +106,10 @@ def compare(
     tables = pair_tables(*sides)
     tasks = _shared_tasks(settings, tables)
     ready = prepare(_with_tasks(settings, tasks), tables[0], quality)
-    parts = {name: [task_rows(table, task) for table in tables] for name, task in tasks.items()}
+    parts = {
+        name: [ready.parts[name], *(task_rows(table, task) for table in tables[1:])]
+        for name, task in tasks.items()
+    }
     paired = {name: common_rows(own, ready.table) for name, own in parts.items()}
     check_columns(tables, ready.by)
     cells = {name: _cells(own, ready, settings) for name, own in paired.items()}

@@ -12,7 +12,7 @@ from faceattr.evaluation.bootstrap import holding, percentile_intervals
 from faceattr.evaluation.cells import Cell, Estimate
 from faceattr.evaluation.comparison.significance import bootstrap_p, holm, mcnemar_p
 from faceattr.evaluation.metrics import OVERALL, ClassificationData, FloatArray, Metric
-from faceattr.evaluation.over_bins import has_statistics, over_bins
+from faceattr.evaluation.over_bins import has_statistics, over_bins, statistics_of
 
 __all__ = ["OVER", "comparison_rows", "right_and_wrong"]
 
@@ -89,7 +89,7 @@ def _over_bins(
         if not cell.stray and all(np.isfinite(table[place].values[-1]) for table in tables)
     ]
     if not places:
-        names = over_bins(np.zeros((1, 1)), metric)
+        names = statistics_of(metric)
         yield from (_Figure(metric.name, OVER + name, 0, np.nan, np.nan, None) for name in names)
         return
     n = sum(int(tables[0][place].n[-1]) for place in places)

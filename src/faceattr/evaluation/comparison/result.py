@@ -11,6 +11,7 @@ import pandas as pd
 from faceattr._validation import check_choice, check_integer
 from faceattr.evaluation.comparison.text import summarise_comparison
 from faceattr.evaluation.metrics import OVERALL, Metric
+from faceattr.evaluation.rows import pick_task
 from faceattr.evaluation.views import main_metrics
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import Task, TaskSet
@@ -208,6 +209,4 @@ class Comparison:
         return chosen[sign * chosen["change"] < 0].reset_index(drop=True)
 
     def _task(self, name: str | None) -> Task:
-        if name is None and len(self.tasks) == 1:
-            return next(iter(self.tasks.values()))
-        return self.tasks[check_choice(name, "task", list(self.tasks))]
+        return pick_task(self.tasks, name)

@@ -9,14 +9,19 @@ import pandas as pd
 
 from faceattr.evaluation.comparison.figures import OVER
 from faceattr.evaluation.metrics import OVERALL, Metric
+from faceattr.evaluation.texts import (
+    NOTHING,
+    decimals,
+    interval_text,
+    number_text,
+    table_text,
+)
 from faceattr.tasks import RegressionTask, Task
 
 if TYPE_CHECKING:
     from faceattr.evaluation.comparison.result import Comparison
 
 __all__ = ["better_side", "summarise_comparison"]
-
-_WIDTH = 100
 
 
 def summarise_comparison(comparison: Comparison) -> str:
@@ -66,7 +71,7 @@ def _overall(comparison: Comparison, task: Task) -> str:
     labels = [known[name].label for name in rows["metric"]]
     width = max(map(len, labels), default=0)
     columns = {"": [f"{label:<{width}}" for label in labels]}
-    return _text(columns | _columns(comparison, task, rows, corrected=False))
+    return table_text(columns | _columns(comparison, task, rows, corrected=False))
 
 
 def _by_bins(comparison: Comparison, task: Task, column: str) -> str:
@@ -75,7 +80,7 @@ def _by_bins(comparison: Comparison, task: Task, column: str) -> str:
     rows = rows[(rows["task"] == task.name) & (rows["by"] == column) & (rows["metric"] == metric)]
     names = [name.removeprefix(OVER) for name in rows["bin"]]
     columns = {column: names, "n": [f"{n:,}" for n in rows["n"]]}
-    return _text(columns | _columns(comparison, task, rows, corrected=True))
+    return table_text(columns | _columns(comparison, task, rows, corrected=True))
 
 
 def _columns(
@@ -88,11 +93,10 @@ def _columns(
     lines = zip(rows["metric"], rows["bin"], numbers, strict=True)
     for metric, label, (a, b, low, high, p, p_holm) in lines:
         digits = _digits(comparison, task, known[metric])
-        limits = f" [{low:+,.{digits}f}, {high:+,.{digits}f}]" if np.isfinite(low) else ""
-        text["a"].append(_number(a, digits))
-        text["b"].append(_number(b, digits))
-        text["b - a"].append(_number(b - a, digits, "+") + limits)
-        text["%"].append(_number(100 * (b - a) / abs(a), 1, "+") if a else "-")
+        text["a"].append(number_text(a, digits))
+        text["b"].append(number_text(b, digits))
+        text["b - a"].append(interval_text(b - a, low, high, digits, "+"))
+        text["%"].append(number_text(100 * (b - a) / abs(a), 1, "+") if a else NOTHING)
         text["p"].append(_p(p))
         if corrected:
             text["p (Holm)"].append("" if label.startswith(OVER) else _p(p_holm))
@@ -118,22 +122,12 @@ def _notes(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _number(value: float, digits: int, sign: str = "") -> str:
-    if not np.isfinite(value):
-        return "-"
-    return f"{round(value, digits) + 0.0:{sign},.{digits}f}"
-
-
 def _p(value: float) -> str:
     if not np.isfinite(value):
-        return "-"
+        return NOTHING
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
 
 
 def _digits(comparison: Comparison, task: Task, metric: Metric) -> int:
     broad = isinstance(task, RegressionTask) and comparison.changes[task.name][task.name].std() >= 1
-    return 2 if metric.name == "mape" or (metric.in_units and broad) else 4
-
-
-def _text(columns: dict[str, list[str]]) -> str:
-    return pd.DataFrame(columns).to_string(index=False, line_width=_WIDTH)
+    return decimals(coarse=metric.name == "mape" or (metric.in_units and broad))

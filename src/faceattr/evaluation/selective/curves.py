@@ -11,7 +11,7 @@ import pandas as pd
 
 from faceattr.evaluation.bootstrap import percentile_intervals, resampled_counts
 from faceattr.evaluation.metrics import FloatArray, RegressionData, ratio
-from faceattr.evaluation.rows import TaskRows, task_rows
+from faceattr.evaluation.rows import TaskRows, task_rows, tasks_of
 from faceattr.evaluation.selective.dropping import Order, WorstEnd, kept_numbers, kept_sums
 from faceattr.evaluation.selective.inputs import (
     IDEAL,
@@ -25,7 +25,6 @@ from faceattr.evaluation.selective.inputs import (
 )
 from faceattr.evaluation.selective.result import RiskCoverage
 from faceattr.exceptions import TableError
-from faceattr.tables import tasks_from_predictions
 from faceattr.tasks import Task, TaskSet
 
 __all__ = ["COVERAGES", "risk_coverage"]
@@ -127,7 +126,7 @@ def risk_coverage(
     check_tables(predictions, quality)
     table = predictions.sort_values("sample_id", kind="stable").reset_index(drop=True)
     scores, left_out = join_scores(table, quality, metrics)
-    chosen = _tasks(table, tasks)
+    chosen = tasks_of(table, tasks)
     curves = [_TaskCurves(part, scores, ends, shares) for part in _parts(table, chosen)]
     for counts in resampled_counts(len(table), resampling.n_boot, resampling.seed):
         for curve in curves:
@@ -144,12 +143,6 @@ def risk_coverage(
         parts={curve.part.task.name: curve.part for curve in curves},
         left_out=left_out,
     )
-
-
-def _tasks(table: pd.DataFrame, tasks: TaskSet | Task | Iterable[Task] | None) -> TaskSet:
-    if tasks is None:
-        return tasks_from_predictions(table)
-    return tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
 
 
 def _parts(table: pd.DataFrame, tasks: TaskSet) -> list[TaskRows]:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_quality
-from faceattr._validation import check_choice, check_number
+from faceattr._validation import check_number
 from faceattr.binning import BinSpec
 from faceattr.evaluation.metrics import OVERALL
-from faceattr.evaluation.rows import TaskRows
+from faceattr.evaluation.rows import TaskRows, pick_task
 from faceattr.evaluation.selective.dropping import ENDS, Order, WorstEnd, kept_numbers, kept_sums
 from faceattr.evaluation.selective.inputs import RANDOM
 from faceattr.evaluation.selective.text import summarise_curves
@@ -181,9 +181,7 @@ class RiskCoverage:
         return plot_curves(self, self._task(task))
 
     def _task(self, name: str | None) -> str:
-        if name is None and len(self.tasks) == 1:
-            return next(iter(self.tasks))
-        return check_choice(name, "task", list(self.tasks))
+        return pick_task(self.tasks, name).name
 
     def _dropped(self, task: str, groups: Grouping, coverage: float) -> Iterator[dict[str, Any]]:
         part = self.parts[task]

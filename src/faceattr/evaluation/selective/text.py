@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceattr.evaluation.metrics import RegressionData
 from faceattr.evaluation.selective.inputs import RANDOM
+from faceattr.evaluation.texts import WIDTH, decimals, interval_text, table_text
 from faceattr.tasks import RegressionTask
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = ["error_label", "summarise_curves"]
 
 _SHOWN = 0.8
 _NAME = 24
-_WIDTH = 100
 _MEANING = (
     "Change: the error of the images that are kept, less the unfiltered error. They are easier or\n"
     "harder images, not a better model. Dropping at random changes nothing on average."
@@ -55,12 +55,12 @@ def _headline(result: RiskCoverage, task: str) -> str:
     figures, digits = result.unfiltered(task), _digits(result, task)
     lines = [
         f"{error_label(result, task)}, unfiltered: "
-        f"{_interval(figures['value'], figures['ci_low'], figures['ci_high'], digits)}",
+        f"{interval_text(figures['value'], figures['ci_low'], figures['ci_high'], digits)}",
         f"over {int(figures['n']):,} rows; {int(figures['n_failed']):,} without a prediction, "
         f"{int(figures['n_missing_label']):,} without a label.",
     ]
     together = " ".join(lines)
-    return together if len(together) <= _WIDTH else "\n".join(lines)
+    return together if len(together) <= WIDTH else "\n".join(lines)
 
 
 def _table(result: RiskCoverage, task: str) -> str:
@@ -80,24 +80,18 @@ def _table(result: RiskCoverage, task: str) -> str:
         f"change at {keep}": _differences(points, digits),
         f"mean change, {areas['coverage_low'].min():.0%}-100%": _differences(means, digits),
     }
-    return pd.DataFrame(columns).to_string(index=False, line_width=_WIDTH)
+    return table_text(columns)
 
 
 def _differences(rows: pd.DataFrame, digits: int) -> list[str]:
     columns = rows[["difference", "difference_low", "difference_high"]]
     lines = columns.to_numpy(dtype=np.float64)
-    return [_interval(value, low, high, digits, "+") for value, low, high in lines]
-
-
-def _interval(value: float, low: float, high: float, digits: int, sign: str = "") -> str:
-    # Adding 0 after rounding takes the sign from a zero.
-    texts = [f"{round(number, digits) + 0.0:{sign},.{digits}f}" for number in (value, low, high)]
-    return texts[0] if np.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+    return [interval_text(value, low, high, digits, "+") for value, low, high in lines]
 
 
 def _digits(result: RiskCoverage, task: str) -> int:
     data = result.parts[task].data
-    return 2 if isinstance(data, RegressionData) and data.truth.std() >= 1 else 4
+    return decimals(coarse=isinstance(data, RegressionData) and data.truth.std() >= 1)
 
 
 def _short(name: str) -> str:
