@@ -198,6 +198,9 @@ def test_a_part_in_training_mode_is_set_to_evaluation(faces: Dataset, model: Mod
     model.heads.train()
     try:
         pd.testing.assert_frame_equal(model.predict(faces), expected)
+        # Each part is what it was before, not what the whole is.
+        assert not model.training
+        assert all(head.training for head in model.heads.children())
     finally:
         model.eval()
     assert isinstance(model.head("age"), Head)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "count_multiply_adds",
     "count_parameters",
-    "evaluating",
     "file_bytes",
     "memory_bytes",
     "time_rounds",
@@ -115,19 +114,6 @@ def torch_threads(count: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def evaluating(models: Sequence[Model]) -> Iterator[None]:
-    """Set models to evaluation for a while, then every part of them back to what it was."""
-    modes = [(module, module.training) for model in models for module in model.modules()]
-    for model in models:
-        model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class _LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models import _measures as measures
 from faceattr.models.backbones import published_parameters
 from faceattr.models.model import Model
-from faceattr.models.predict import forward
+from faceattr.models.predict import evaluation_mode, forward
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 __all__ = ["model_cost"]
@@ -107,7 +108,10 @@ def model_cost(
     if threads is not None:
         check_integer(threads, "threads", low=1)
     built = _build(named, tasks, image_size)
-    with measures.evaluating(list(built.values())), measures.torch_threads(threads) as used:
+    with ExitStack() as stack:
+        used = stack.enter_context(measures.torch_threads(threads))
+        for model in built.values():
+            stack.enter_context(evaluation_mode(model))
         counted = pd.DataFrame([_count(model, batch_size) for model in built.values()])
         latency, batches = _time(list(built.values()), batch_size, seconds / 2)
     timed = pd.concat(

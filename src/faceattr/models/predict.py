@@ -277,16 +277,17 @@ def forward(model: Model, images: UInt8Image) -> dict[str, Tensor]:
 
 @contextmanager
 def evaluation_mode(model: Model) -> Iterator[None]:
-    """Set a model to evaluation for a while, then back to what it was."""
+    """Set a model to evaluation for a while, then every part of it back to what it was."""
     if not _trains(model):
         yield  # setting the mode of 200 modules takes a third of one image's time
         return
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, mode in modes:
+            module.training = mode
 
 
 def _trains(module: nn.Module) -> bool:
