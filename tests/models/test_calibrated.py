@@ -164,3 +164,12 @@ def test_a_training_that_fails_leaves_it(model, faces):
     with pytest.raises(StopError):
         trainer.fit(model, faces, sampler=Sampler())
     assert model.calibration == before
+
+
+def test_training_ends_the_card(tmp_path):
+    faces = Dataset.synthetic(8, seed=0, size=32)
+    model = Model(tasks=faces.tasks, weights=None, image_size=32)
+    model.card = "# A card\n"
+    config = TrainConfig(epochs=1, batch_size=8)
+    Trainer(config, progress=False, cache_folder=tmp_path).fit(model, faces)
+    assert model.card is None

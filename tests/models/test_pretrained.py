@@ -54,6 +54,24 @@ def test_round_trip(saved):
     assert not again.training
 
 
+def test_the_card_travels_with_the_model(saved):
+    model, folder = saved
+    assert Model.from_pretrained(folder).card is None
+    model.card = "# Älteste Karte\n"
+    again = Model.from_pretrained(model.save_pretrained(folder))
+    assert again.card == model.card
+    again.card = None
+    again.save_pretrained(folder)
+    assert not (folder / "MODEL_CARD.md").exists()
+
+
+def test_a_card_that_is_no_text_is_named(saved):
+    _, folder = saved
+    (folder / "MODEL_CARD.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelFileError, match="card"):
+        Model.from_pretrained(folder)
+
+
 def test_the_description_tells_what_a_user_needs(saved):
     _, folder = saved
     config = json.loads((folder / "config.json").read_text())

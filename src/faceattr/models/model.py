@@ -65,6 +65,9 @@ class Model(nn.Module):
         What `fit` and the user tell about the model; saved with it.
     calibration : Calibration or None
         What `predict` applies to its own table; None by default.
+    card : str or None
+        The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it, since
+        it was written of other weights.
 
     Raises
     ------
@@ -124,6 +127,7 @@ class Model(nn.Module):
             "std", 255 * torch.tensor(built.std).view(1, 3, 1, 1), persistent=False
         )
         self.info: dict[str, Any] = {}
+        self.card: str | None = None
         self._frozen: list[nn.Parameter] | None = None
         self._calibration: Calibration | None = None
         self.to(memory_format=torch.channels_last)

@@ -26,6 +26,7 @@ __all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model", "wri
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "MODEL_CARD.md"
 FORMAT_VERSION = 1
 
 CROP_TEMPLATE = {
@@ -42,12 +43,12 @@ _VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
 
 
 def save_model(model: Model, folder: str | Path) -> Path:
-    """Write ``model.safetensors`` and ``config.json`` into a folder.
+    """Write ``model.safetensors``, ``config.json`` and the card into a folder.
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
     are expected to follow, versions, the calibration where there is one, and what ``model.info``
     tells: ``training_data``, ``licence`` (null where not told) and the configuration of the
-    training. Each file is written under
+    training. The card, where the model has one, becomes ``MODEL_CARD.md``. Each file is written under
     another name first, so it is whole or absent.
 
     Raises
@@ -59,7 +60,15 @@ def save_model(model: Model, folder: str | Path) -> Path:
     path = check_output_folder(folder, "folder")
     write_weights(model, path / WEIGHTS_NAME)
     _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
+    _write_card(model.card, path / CARD_NAME)
     return path
+
+
+def _write_card(card: str | None, path: Path) -> None:
+    if card is not None:
+        _write(path, lambda target: target.write_text(card, encoding="utf-8"))
+    elif path.exists():  # of the model that was here before
+        path.unlink()
 
 
 def write_weights(model: Model, path: Path) -> None:
@@ -100,6 +109,7 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     model = _build(config, path, backbone)
     _load_strictly(model, _read_weights(path / WEIGHTS_NAME), path)
     model.info = dict(config.get("info", {}))
+    model.card = _read_card(path / CARD_NAME)
     _load_calibration(model, config, path)
     return model.eval()
 
@@ -186,6 +196,15 @@ def _read_config(path: Path) -> dict[str, Any]:
             found=repr(found),
         )
     return config
+
+
+def _read_card(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            "the card cannot be read", rows=[str(path)], found=str(error)
+        ) from error
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -134,8 +134,8 @@ class Trainer:
         ----------
         model : Model
             Changed in place; left in evaluation mode with the weights that ``config.restore`` asks
-            for, with a record of the training in ``model.info``, and without a calibration, since
-            one was fitted for other weights.
+            for, with a record of the training in ``model.info``, and without a calibration or a
+            card, which are of other weights.
         train : Dataset
             At least two images, with the model's tasks. Missing labels are left out of the loss.
         valid : Dataset, optional
@@ -313,6 +313,7 @@ def _as_it_was(model: Model, progress: Progress) -> Iterator[None]:
     """Leave the model unchanged where training ends before its first epoch does."""
     state, was_training = clone_state(model.state_dict()), model.training
     calibration, model.calibration = model.calibration, None
+    card, model.card = model.card, None
     if calibration is not None:
         _log.warning("the model's calibration ends here: it was fitted for other weights")
     try:
@@ -321,5 +322,5 @@ def _as_it_was(model: Model, progress: Progress) -> Iterator[None]:
         if progress.epoch == 0:
             model.load_state_dict(state)
             model.train(was_training)
-            model.calibration = calibration
+            model.calibration, model.card = calibration, card
         raise
