@@ -66,8 +66,8 @@ class Model(nn.Module):
     calibration : Calibration or None
         What `predict` applies to its own table; None by default.
     card : str or None
-        The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it, since
-        it was written of other weights.
+        The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it,
+        since it was written of other weights.
 
     Raises
     ------

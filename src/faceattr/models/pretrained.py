@@ -48,8 +48,8 @@ def save_model(model: Model, folder: str | Path) -> Path:
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
     are expected to follow, versions, the calibration where there is one, and what ``model.info``
     tells: ``training_data``, ``licence`` (null where not told) and the configuration of the
-    training. The card, where the model has one, becomes ``MODEL_CARD.md``. Each file is written under
-    another name first, so it is whole or absent.
+    training. The card, where the model has one, becomes ``MODEL_CARD.md``. Each file is written
+    under another name first, so it is whole or absent.
 
     Raises
     ------
