@@ -2,6 +2,7 @@
 
 import faceattr.evaluation.classification
 import faceattr.evaluation.regression  # noqa: F401 - both register the library's metrics
+from faceattr.evaluation.averaging import average_predictions
 from faceattr.evaluation.calibration.abstaining import Abstain, abstention_curve
 from faceattr.evaluation.calibration.calibrator import Calibrator
 from faceattr.evaluation.calibration.reliability import reliability
@@ -35,6 +36,7 @@ __all__ = [
     "RegressionData",
     "RiskCoverage",
     "abstention_curve",
+    "average_predictions",
     "before_and_after",
     "classification_metric",
     "compare",

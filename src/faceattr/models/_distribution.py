@@ -49,12 +49,17 @@ class DistributionHead(RegressionHead):
     Distribution Function with Arbitrarily Grouped, Censored and Truncated Data"), plus the distance
     of the expected value from the range. Values within half a step of the range belong to it.
 
+    What a teacher predicts is a normal distribution of its mean and deviation, cut to the support;
+    label and teacher are mixed as distributions, and so are their values.
+
     Encoded labels are float32 of shape ``(N, 2)``, the ends of the range, equal for a plain label
-    and NaN where nothing is known. Labels of shape ``(N,)`` are understood too, as plain ones.
+    and NaN where nothing is known. Soft labels have three more columns: the teacher's mean, its
+    deviation and its part. Labels of shape ``(N,)`` are understood too, as plain ones.
     """
 
     widening = 0.04
     supports_ranges: ClassVar[bool] = True
+    supports_teacher: ClassVar[bool] = True
     support: Tensor
 
     def __init__(self, task: Task, num_features: int, dropout: float) -> None:
@@ -81,9 +86,27 @@ class DistributionHead(RegressionHead):
         return torch.from_numpy(ends.astype(np.float32))
 
     def labelled(self, labels: Tensor) -> Tensor:
-        """Return which labels or ranges are known, ``(N,)``."""
+        """Return of which rows a label, a range or a prediction is known, ``(N,)``."""
         low, high = _ends(labels)
-        return ~torch.isnan(low + high)
+        known = ~torch.isnan(low + high)
+        return known | (labels[:, 4] > 0) if _is_soft(labels) else known
+
+    def soft_labels(self, labels: Tensor, taught: pd.DataFrame, weight: float) -> Tensor:
+        """Return the ends of the range, the teacher's mean and deviation, and its part, (N, 5).
+
+        Where the table has no ``<task>_std``, the distribution is as wide as that of a label.
+        """
+        name = self.task.name
+        mean = _column(taught, pred_column(name))
+        told = ~torch.isnan(mean)
+        mean = torch.where(told, mean, self.support[0]).clamp(self.support[0], self.support[-1])
+        std = self._width(mean)
+        if f"{name}_std" in taught:
+            given = _column(taught, f"{name}_std")
+            std = torch.where(given >= 0, given, std)
+        part = torch.where(self.labelled(labels), weight, 1.0) * told
+        ends = torch.stack(_ends(labels), dim=1)
+        return torch.cat([ends, torch.stack([mean, std.clamp(min=self.step / 2), part], 1)], dim=1)
 
     def prepare(self, labels: Tensor) -> None:
         """Take centre and scale from the labels and the middles of ranges."""
@@ -92,8 +115,13 @@ class DistributionHead(RegressionHead):
 
     def target(self, labels: Tensor) -> Tensor:
         """Return the distribution ``(N, K)`` that stands for plain labels ``(N,)``."""
-        width = self.step + self.widening * (labels - self.support[0])
-        distance = (self.support - labels[:, None]) / width[:, None]
+        return self._normal(labels, self._width(labels))
+
+    def _width(self, values: Tensor) -> Tensor:
+        return self.step + self.widening * (values - self.support[0])
+
+    def _normal(self, mean: Tensor, std: Tensor) -> Tensor:
+        distance = (self.support - mean[:, None]) / std[:, None]
         return torch.softmax(-0.5 * distance.square(), dim=1)
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -112,11 +140,7 @@ class DistributionHead(RegressionHead):
         first, second = self._aim(guess, labels), self._aim(guess, other)
         weight = share * self.labelled(labels)
         total = weight + (1 - share) * self.labelled(other)
-        part = weight / torch.where(total > 0, total, 1.0)
-        mixed = _Aim(
-            part[:, None] * first.target + (1 - part)[:, None] * second.target,
-            part * first.value + (1 - part) * second.value,
-        )
+        mixed = _mix(first, second, weight / torch.where(total > 0, total, 1.0))
         return torch.where(total > 0, total * self._miss(guess, mixed), 0.0)
 
     def _guess(self, outputs: Tensor) -> _Guess:
@@ -124,8 +148,15 @@ class DistributionHead(RegressionHead):
         return _Guess(log_probabilities, (log_probabilities.exp() * self.support).sum(dim=1))
 
     def _aim(self, guess: _Guess, labels: Tensor) -> _Aim:
-        known = self.labelled(labels)
-        low, high = (torch.where(known, end, self.support[0]) for end in _ends(labels))
+        aim = self._label_aim(guess, *_ends(labels))
+        if not _is_soft(labels):
+            return aim
+        mean, std, part = labels[:, 2:].unbind(dim=1)
+        return _mix(_Aim(self._normal(mean, std), mean), aim, part)
+
+    def _label_aim(self, guess: _Guess, low: Tensor, high: Tensor) -> _Aim:
+        known = ~torch.isnan(low + high)
+        low, high = (torch.where(known, end, self.support[0]) for end in (low, high))
         # The divergence from the prediction itself, restricted to the range, has the value and the
         # gradient of -log(probability of the range).
         inside = guess.log_probabilities.detach().masked_fill(~self._within(low, high), -torch.inf)
@@ -163,9 +194,25 @@ class DistributionHead(RegressionHead):
         return columns
 
 
+def _column(table: pd.DataFrame, name: str) -> Tensor:
+    return torch.from_numpy(table[name].to_numpy(np.float32, copy=True, na_value=np.nan))
+
+
 def _ends(labels: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = (labels, labels) if labels.ndim == 1 else labels.unbind(dim=1)
-    return low, high
+    return (labels, labels) if labels.ndim == 1 else (labels[:, 0], labels[:, 1])
+
+
+def _is_soft(labels: Tensor) -> bool:
+    return labels.ndim == 2 and labels.shape[1] > 2
+
+
+def _mix(first: _Aim, second: _Aim, part: Tensor) -> _Aim:
+    """Return what is `part` the first and the rest the second."""
+    rest = 1 - part
+    return _Aim(
+        part[:, None] * first.target + rest[:, None] * second.target,
+        part * first.value + rest * second.value,
+    )
 
 
 def _bounds(task: Task) -> tuple[float, float]:

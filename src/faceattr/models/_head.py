@@ -38,10 +38,13 @@ class Head(nn.Module, ABC):
     supports_ranges : bool
         Whether it learns from numbers known as a range. Where it does not, an image with a range
         and no label counts as not labelled.
+    supports_teacher : bool
+        Whether it learns from predictions of other models (`soft_labels`).
     """
 
     task_type: ClassVar[type[RegressionTask] | type[ClassificationTask]]
     supports_ranges: ClassVar[bool] = False
+    supports_teacher: ClassVar[bool] = False
 
     def __init__(self, task: Task, num_features: int, dropout: float) -> None:
         super().__init__()
@@ -106,6 +109,42 @@ class Head(nn.Module, ABC):
         arXiv:1710.09412.
         """
         return share * self.loss(outputs, labels) + (1 - share) * self.loss(outputs, other)
+
+    def soft_labels(self, labels: Tensor, taught: pd.DataFrame, weight: float) -> Tensor:
+        """Return labels that are in part what a teacher predicts (Hinton et al. 2015).
+
+        What it returns takes the place of `labels` in `labelled`, `loss` and `mixed_loss`.
+
+        Parameters
+        ----------
+        labels : torch.Tensor, first dimension N
+            Encoded labels.
+        taught : pandas.DataFrame of N rows
+            The task's columns of a predictions table; NaN where there is no prediction.
+        weight : float
+            The teacher's part, in [0, 1]. It is 0 where there is no prediction, and 1 where there
+            is no label.
+
+        Returns
+        -------
+        torch.Tensor, first dimension N
+
+        References
+        ----------
+        Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network",
+        arXiv:1503.02531.
+
+        Raises
+        ------
+        InvalidTypeError
+            If the head does not learn from a teacher.
+        """
+        raise InvalidTypeError(
+            "the head does not learn from a teacher",
+            argument=type(self).__name__,
+            expected="a method soft_labels, and supports_teacher = True",
+            found=f"supports_teacher = {self.supports_teacher}",
+        )
 
     def scores(self, outputs: Tensor) -> Tensor:
         """Return what Grad-CAM takes the gradient of, differentiable.

@@ -41,6 +41,7 @@ class LinearHead(RegressionHead):
     """
 
     beta = 0.25
+    supports_teacher = True
 
     @classmethod
     def output_size(cls, task: Task) -> int:
@@ -53,6 +54,15 @@ class LinearHead(RegressionHead):
         target = torch.where(known, (labels - self.center) / self.scale, 0.0)
         losses = functional.smooth_l1_loss(outputs[:, 0], target, beta=self.beta, reduction="none")
         return torch.where(known, losses, 0.0)
+
+    def soft_labels(self, labels: Tensor, taught: pd.DataFrame, weight: float) -> Tensor:
+        """Return the mean of label and predicted number, by `weight`, ``(N,)``."""
+        told = _numbers(taught, [pred_column(self.task.name)])[:, 0].to(labels.dtype)
+        return torch.lerp(
+            torch.where(torch.isnan(labels), told, labels),
+            torch.where(torch.isnan(told), labels, told),
+            weight,
+        )
 
     def scores(self, outputs: Tensor) -> Tensor:
         """Return the number in the task's unit, ``(N, 1)``, not held within its bounds."""
@@ -67,14 +77,26 @@ class LinearHead(RegressionHead):
 
 
 class _ClassificationHead(Head):
+    """Labels are classes ``(N,)`` of int64, -1 where missing, or soft ones ``(N, classes)``."""
+
     task_type = ClassificationTask
+    supports_teacher = True
     task: ClassificationTask
 
     def encode(self, table: pd.DataFrame) -> Tensor:
         return torch.from_numpy(self.task.encode(table[self.task.name]))
 
     def labelled(self, labels: Tensor) -> Tensor:
-        return labels >= 0
+        return labels >= 0 if labels.ndim == 1 else ~torch.isnan(labels[:, 0])
+
+    def soft_labels(self, labels: Tensor, taught: pd.DataFrame, weight: float) -> Tensor:
+        """Return the probability of each class, ``(N, classes)``; NaN where nothing is known."""
+        names = [prob_column(self.task.name, label) for label in self.task.classes]
+        told = _numbers(taught, names)
+        known = self.labelled(labels)[:, None]
+        label = functional.one_hot(labels.clamp(min=0), len(names)).float()
+        label = torch.where(known, label, told)
+        return torch.lerp(label, torch.where(torch.isnan(told), label, told), weight)
 
     @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -100,6 +122,10 @@ class SoftmaxHead(_ClassificationHead):
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy, ``(N,)``; 0 where the label is missing."""
+        if labels.ndim == 2:
+            known = self.labelled(labels)
+            labels = torch.where(known[:, None], labels, 0.0)
+            return functional.cross_entropy(outputs, labels, reduction="none")
         return functional.cross_entropy(outputs, labels, ignore_index=-1, reduction="none")
 
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -126,7 +152,8 @@ class LogitHead(_ClassificationHead):
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return the binary cross-entropy, ``(N,)``; 0 where the label is missing."""
         known = self.labelled(labels)
-        target = labels.clamp(min=0).to(outputs.dtype)
+        second = labels.clamp(min=0) if labels.ndim == 1 else labels[:, 1].nan_to_num()
+        target = second.to(outputs.dtype)
         losses = functional.binary_cross_entropy_with_logits(
             outputs[:, 0], target, reduction="none"
         )
@@ -197,6 +224,13 @@ def build_head(kind: str, task: Task, num_features: int, dropout: float) -> Head
             found=repr(kind),
         )
     return head(task, num_features, dropout)
+
+
+def _numbers(table: pd.DataFrame, columns: list[str]) -> Tensor:
+    """Return columns as float32 ``(N, columns)``; a row with a missing number is NaN."""
+    values = np.array(table[columns].to_numpy(dtype=np.float32, na_value=np.nan))
+    values[np.isnan(values).any(axis=1)] = np.nan
+    return torch.from_numpy(values)
 
 
 def _classes(task: Task) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ class Model(nn.Module):
         super().__init__()
         self.tasks = _check_tasks(tasks)
         self.dropout = _check_dropout(dropout)
-        self.image_size = check_integer(image_size, "image_size", low=16, high=1024)
+        self.image_size = image_size
         self.head_kinds = _check_heads(heads, self.tasks)
         seed = check_integer(seed, "seed", low=0, high=2**63 - 2)
         if isinstance(backbone, nn.Module) and weights == "imagenet":
@@ -200,6 +200,28 @@ class Model(nn.Module):
         from faceattr.models.calibrated import fit_to_model
 
         self._calibration = None if calibration is None else fit_to_model(self, calibration)
+
+    @property
+    def image_size(self) -> int:
+        """Side length in pixels at which images are trained on and predicted.
+
+        It can be set, from 16 to 1024, for a network that takes any size: a training at a small
+        size can be followed by a short one at a larger size (Touvron et al. 2019, "Fixing the
+        train-test resolution discrepancy", arXiv:1906.06423). A calibration ends where it changes.
+
+        Raises
+        ------
+        InvalidArgumentError
+            When set: if it is out of range.
+        """
+        return self._image_size
+
+    @image_size.setter
+    def image_size(self, image_size: int) -> None:
+        size = check_integer(image_size, "image_size", low=16, high=1024)
+        if size != getattr(self, "_image_size", size):
+            self._calibration = self.card = None
+        self._image_size = size
 
     @property
     def backbone_frozen(self) -> bool:

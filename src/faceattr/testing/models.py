@@ -30,7 +30,9 @@ def check_head(head: type[Head], task: Task) -> None:
     label where the other has no share, and a missing label adds nothing to it; its columns are
     complete, of the right length, and within the task's bounds or classes, also for extreme
     outputs. Of a head that supports ranges all this holds for ranges too: one without width costs
-    what the label costs, and a wider one costs no more than one inside it.
+    what the label costs, and a wider one costs no more than one inside it. Of a head that learns
+    from a teacher it holds for soft labels, which cost what the labels cost where the teacher has
+    no part or says nothing; an image with either of the two is a labelled one.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def check_head(head: type[Head], task: Task) -> None:
         _check_labels(built, features, labels)
         if built.supports_ranges:
             _check_ranges(built, features, table)
+        if built.supports_teacher:
+            _check_teaching(built, features, labels)
         outputs = torch.randn(_N, built.output_size(task))
         for scale in (1.0, 1e4, -1e4):
             _check_columns(task, built.columns(scale * outputs))
@@ -202,6 +206,25 @@ def _check_ranges(head: Head, features: Tensor, table: pd.DataFrame) -> None:
     )
 
 
+def _check_teaching(head: Head, features: Tensor, labels: Tensor) -> None:
+    outputs = head(features).detach()
+    told = pd.DataFrame(head.columns(outputs.flip(0)))
+    half = head.soft_labels(labels, told, 0.5)
+    known = head.labelled(half)
+    expect(bool(known.all()), "an image that the teacher knows has no label", "all", str(known))
+    _check_learns(head, features, half)
+    told.loc[:1] = None  # the first has no label either
+    soft = head.soft_labels(labels, told, 0.5)
+    _check_labels(head, features, soft)
+    plain, whole = head.loss(outputs, labels), head.loss(outputs, soft)
+    _expect_close(
+        "an image that the teacher does not know costs another loss", plain[:2], whole[:2]
+    )
+    without = head.loss(outputs, head.soft_labels(labels, told, 0.0))
+    _expect_close("a teacher without a part changes the loss", plain, without)
+    _expect_other("a teacher with a part does not change the loss", plain[2:], whole[2:])
+
+
 def _check_learns(head: Head, features: Tensor, labels: Tensor) -> None:
     learner = copy.deepcopy(head)
     optimizer = torch.optim.Adam(learner.parameters(), lr=0.05)
@@ -264,6 +287,11 @@ def _check_classes(
         str(best),
         str(predicted),
     )
+
+
+def _expect_other(problem: str, other: Tensor, found: Tensor) -> None:
+    near = torch.allclose(other, found, rtol=1e-5, atol=1e-6)
+    expect(not near, problem, f"others than {other}", str(found))
 
 
 def _expect_close(problem: str, expected: Tensor, found: Tensor) -> None:

@@ -76,6 +76,9 @@ class TrainConfig:
         Parameter alpha of the Beta(alpha, alpha) distribution by which images of a step are mixed
         in pairs, and what their labels stand for (Zhang et al. 2018, arXiv:1710.09412); 0.2 to 0.4
         are usual, 0 mixes nothing.
+    teacher_weight : float, default 0.5
+        What part of each label is the teacher's prediction, in [0, 1], where `Trainer.fit` is
+        given one.
     restore : {"best", "last", "ema", "average"}, default "ema"
         Which weights the model keeps: those of the epoch with the best `monitor`, the last ones as
         trained, their running average, or the mean of the last `average_epochs`.
@@ -126,6 +129,7 @@ class TrainConfig:
     augment: str | AugmentPolicy = "strong"
     repeat_augment: str | AugmentPolicy | None = None
     mixup: float = 0.0
+    teacher_weight: float = 0.5
     restore: str = "ema"
     patience: int | None = None
     monitor: str = "loss"
@@ -144,6 +148,7 @@ class TrainConfig:
         if self.repeat_augment is not None:
             as_policy(self.repeat_augment, "repeat_augment")
         check_number(self.mixup, "mixup", low=0, high=100)
+        check_number(self.teacher_weight, "teacher_weight", low=0, high=1)
         check_choice(self.mixed_precision, "mixed_precision", PRECISIONS)
         self._check_monitor()
         self._check_kept()

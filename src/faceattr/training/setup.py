@@ -22,6 +22,7 @@ from faceattr.training.checks import check_plan
 from faceattr.training.config import TrainConfig
 from faceattr.training.identity import data_identity, run_identity
 from faceattr.training.loop import Run
+from faceattr.training.teaching import Teacher
 from faceattr.training.validation import Validator
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def open_part(
     engine: Engine,
     *,
     weight: npt.NDArray[np.float32] | None = None,
+    teacher: Teacher | None = None,
     progress: bool = False,
 ) -> Part:
-    """Decode what is not in the cache, and encode the labels.
+    """Decode what is not in the cache, and encode the labels, with what a teacher says.
 
     Several processes decode a share each. Where they do not have the cache's folder in common, each
     decodes what it does not find.
@@ -80,6 +82,8 @@ def open_part(
         engine.wait()
     images = cache.open(data, model.image_size, progress=show)
     labels = {name: model.head(name).encode(data.table) for name in model.tasks}
+    if teacher is not None:
+        labels = teacher.soften(labels, model)
     known = {name: model.head(name).labelled(values) for name, values in labels.items()}
     weights = None if weight is None else torch.from_numpy(weight)
     return Part(data, images, Targets(labels, known, weights))
@@ -137,13 +141,17 @@ def identify(run: Run, train: Part, valid: Part | None) -> dict[str, Any]:
 
 
 def training_record(
-    run: Run, parts: tuple[Part, Part | None], sampler: Sampler | None
+    run: Run,
+    parts: tuple[Part, Part | None],
+    sampler: Sampler | None,
+    teacher: Teacher | None = None,
 ) -> dict[str, Any]:
     """Return what a model tells about its training."""
     train, valid = parts
     return {
         "config": run.config.to_dict(),
         "sampler": describe_sampler(sampler),
+        "teacher": None if teacher is None else teacher.describe(),
         "images": {"train": len(train.data), "valid": 0 if valid is None else len(valid.data)},
         "labels": {name: int(known.sum()) for name, known in train.targets.known.items()},
         "epochs": run.progress.epoch,

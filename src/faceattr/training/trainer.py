@@ -41,6 +41,7 @@ from faceattr.training.setup import (
     open_part,
     training_record,
 )
+from faceattr.training.teaching import Teacher, check_teacher
 
 if TYPE_CHECKING:
     from faceattr.training.engine import Engine
@@ -121,6 +122,7 @@ class Trainer:
         *,
         sampler: Sampler | None = None,
         sample_weight: Sequence[float] | pd.Series | str | None = None,
+        teacher: pd.DataFrame | None = None,
         on_epoch: EpochCallback | None = None,
         resume: bool = False,
     ) -> Self:
@@ -150,6 +152,13 @@ class Trainer:
             Series by ``sample_id``; or the name of the column that holds it. Only the proportions
             matter: they are scaled to a mean of 1. Of mixed images each label counts by its own
             image's weight.
+        teacher : pandas.DataFrame, optional
+            A predictions table with all training images: what other models say of them, of which
+            each label takes ``config.teacher_weight`` (Hinton et al. 2015, arXiv:1503.02531). An
+            image without a label learns from the teacher alone, one without a prediction from its
+            label. Predictions by models that have not seen the image, as `cross_validate` makes
+            them, also tell labels that are likely wrong; they must not come from models that have
+            seen images the new one is to be measured on.
         on_epoch : callable, optional
             Called after each epoch, when its checkpoint is written, with its row of the history, a
             dict of str to float, in every process. Returning True ends the training, which
@@ -192,13 +201,14 @@ class Trainer:
         check_calls(sampler, on_epoch)
         check_sampler(sampler, train)
         weight = check_sample_weight(sample_weight, train)
+        taught = check_teacher(teacher, config.teacher_weight, model, train, valid)
         saver = self._saver(resume)
         engine = self._engine(model, config)
         check_share(train, config, engine.world_size)
         progress = Progress()
         try:
             with _as_it_was(model, progress), saver.held(engine):
-                parts = self._open(model, train, valid, weight, engine)
+                parts = self._open(model, (train, valid), engine, weight=weight, teacher=taught)
                 plans = make_plans(len(train), config, sampler, engine.world_size)
                 run = self._run(model, parts, engine, plans, progress)
                 run.on_epoch, run.saver = on_epoch, saver
@@ -210,7 +220,7 @@ class Trainer:
         self.history_ = history_table(progress.history)
         self.stopped_ = progress.stopped
         self.rank_ = engine.rank
-        model.info["training"] = training_record(run, parts, sampler)
+        model.info["training"] = training_record(run, parts, sampler, taught)
         return self
 
     def predict(self, model: Model, dataset: Dataset, *, batch_size: int = 64) -> pd.DataFrame:
@@ -272,13 +282,17 @@ class Trainer:
     def _open(
         self,
         model: Model,
-        train: Dataset,
-        valid: Dataset | None,
-        weight: npt.NDArray[np.float32] | None,
+        data: tuple[Dataset, Dataset | None],
         engine: Engine,
+        *,
+        weight: npt.NDArray[np.float32] | None,
+        teacher: Teacher | None,
     ) -> tuple[Part, Part | None]:
         cache = ImageCache(self.cache_folder)
-        trained = open_part(train, model, cache, engine, weight=weight, progress=self.progress)
+        train, valid = data
+        trained = open_part(
+            train, model, cache, engine, weight=weight, teacher=teacher, progress=self.progress
+        )
         if valid is None:
             return trained, None
         return trained, open_part(valid, model, cache, engine, progress=self.progress)
