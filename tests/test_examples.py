@@ -285,6 +285,34 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
     assert (tmp_path / "results" / "utkface-split-seed0.csv").is_file()
 
 
+def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
+    from faceattr import TrainConfig
+    from faceattr.tables import read_table
+
+    data = write_utkface(tmp_path / "UTKFace", 60)
+    example = load("reproduce_utkface", monkeypatch)
+    quick = TrainConfig(epochs=1)
+    monkeypatch.setattr(example, "TEACHER", example.Recipe(32, quick))
+    monkeypatch.setattr(example, "STUDENT", example.Recipe(48, quick))
+    arguments = example.parse_arguments(["--data", str(data), "--output", str(tmp_path / "run")])
+    arguments.weights = None
+    monkeypatch.setattr(example, "parse_arguments", lambda given: arguments)
+    example.main()
+    first = capsys.readouterr().out
+    assert [first.count(f"at {side} pixels") for side in (32, 48)] == [4, 1]
+    table = read_table(tmp_path / "run" / "student-0-seed-0" / "predictions.csv")
+    faces = Dataset.from_utkface(data)
+    run = example.Run(faces, example.make_folds(faces), None, tmp_path)
+    held_out, seen = set(table["sample_id"]), set(run.without(0).table["sample_id"])
+    assert not held_out & seen
+    assert held_out | seen == set(faces.table["sample_id"])
+    assert set(run.without(0, 3).table["sample_id"]) < seen
+    example.main()  # all is finished
+    again = capsys.readouterr().out
+    assert "pixels" not in again
+    assert again in first
+
+
 def test_search_optuna(tmp_path, monkeypatch, capsys):
     import pandas as pd
 

@@ -1,0 +1,158 @@
+"""Train the shipped model again: one command, gone on with by the same command.
+
+    python examples/reproduce_utkface.py --data UTKFace/ --output run/
+
+UTKFace is divided into five folds; no near-duplicate crosses. One fold is held out (the first,
+unless ``--held-out`` says otherwise). On the other four, four teachers are trained, each without
+one of them, so that every image is known to a teacher that has not seen it. The student starts as
+one of the teachers, goes on at a larger size, and learns from the labels, of which files of the
+same photograph share one, and from the averaged predictions of the teachers. It predicts the fold
+held out, which neither it nor a teacher has seen.
+
+    python examples/reproduce_utkface.py --data UTKFace/ --output run/ --seeds 0 1 2
+    python examples/reproduce_utkface.py --data UTKFace/ --output run/ --held-out 0 1 2 3 4
+
+train three students on one fold, and predict every image out of fold. Two held-out folds have a
+teacher in common, so all five need ten. What is finished is kept in the output folder: a run that
+was stopped goes on where it was. Without a network, name a file with ImageNet weights: ``--weights
+mobilenet_v3_small.safetensors``. UTKFace is for non-commercial research only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from faceattr import BinnedEvaluator, Dataset, Model, TrainConfig, Trainer
+from faceattr.evaluation import average_predictions
+from faceattr.tables import read_table, write_table
+
+FOLDS = 5
+PAIRS = list(combinations(range(FOLDS), 2))
+TEACHER_SEED = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training at one size of the images, in pixels."""
+
+    side: int
+    config: TrainConfig
+
+
+TEACHER = Recipe(128, TrainConfig(epochs=16))
+STUDENT = Recipe(160, TrainConfig(epochs=14, lr=0.0015, pct_start=0.15, teacher_weight=0.7))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all trainings have in common.
+
+    Attributes
+    ----------
+    faces : Dataset
+    folds : list of Dataset
+        Without a common photograph.
+    weights : str or None
+        "imagenet", a file, or None for random ones.
+    output : Path
+    """
+
+    faces: Dataset
+    folds: list[Dataset]
+    weights: str | None
+    output: Path
+
+    def without(self, *folds: int) -> Dataset:
+        """Return the images that are in none of these folds."""
+        gone = pd.concat([self.folds[fold].table["sample_id"] for fold in folds])
+        return self.faces.select(~self.faces.table["sample_id"].isin(gone))
+
+    def teachers(self, held_out: int) -> list[Path]:
+        """Return the folders of the teachers that have not seen a fold."""
+        return [self._teacher(pair) for pair in PAIRS if held_out in pair]
+
+    def _teacher(self, pair: tuple[int, int]) -> Path:
+        """Return the folder of a teacher that has seen neither of two folds, and predicts all."""
+        folder = self.output / f"teacher-without-{pair[0]}-{pair[1]}"
+        if not (folder / "predictions.csv").exists():
+            seed = TEACHER_SEED + PAIRS.index(pair)
+            model = Model(
+                tasks=self.faces.tasks, weights=self.weights, image_size=TEACHER.side, seed=seed
+            )
+            train(model, self.without(*pair), TEACHER.config, seed=seed, folder=folder)
+            write_table(model.predict(self.faces), folder / "predictions.csv")
+        return folder
+
+    def student(self, held_out: int, seed: int) -> pd.DataFrame:
+        """Return what a student predicts of the fold that nobody has seen."""
+        folder = self.output / f"student-{held_out}-seed-{seed}"
+        if not (folder / "predictions.csv").exists():
+            teachers = self.teachers(held_out)
+            told = average_predictions([read_table(one / "predictions.csv") for one in teachers])
+            model = Model.from_pretrained(teachers[seed % len(teachers)] / "model")
+            model.image_size = STUDENT.side
+            known = self.without(held_out)
+            settled = known.with_labels(known.audit().group_labels())
+            train(model, settled, STUDENT.config, seed=seed, folder=folder, teacher=told)
+            write_table(model.predict(self.folds[held_out]), folder / "predictions.csv")
+        return read_table(folder / "predictions.csv")
+
+
+def train(
+    model: Model,
+    data: Dataset,
+    config: TrainConfig,
+    *,
+    seed: int,
+    folder: Path,
+    teacher: pd.DataFrame | None = None,
+) -> None:
+    """Train a model, or go on where that was stopped, and save it."""
+    print(f"{folder.name}: {len(data):,} images at {model.image_size} pixels", flush=True)
+    config = replace(config, seed=seed)
+    trainer = Trainer(config, checkpoint_folder=folder / "checkpoints")
+    trainer.fit(model, data, teacher=teacher, resume=True)
+    if trainer.stopped_ == "interrupt":
+        raise KeyboardInterrupt
+    model.save_pretrained(folder / "model")
+    write_table(trainer.history_, folder / "history.csv")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    arguments = parse_arguments(given)
+    faces = Dataset.from_utkface(arguments.data)
+    run = Run(faces, make_folds(faces), arguments.weights, arguments.output)
+    for seed in arguments.seeds:
+        tables = [run.student(fold, seed) for fold in arguments.held_out]
+        show(pd.concat(tables, ignore_index=True), f"seed {seed}, folds {arguments.held_out}")
+
+
+def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train the shipped model again.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace chips")
+    parser.add_argument("--weights", default="imagenet", help="'imagenet' or a safetensors file")
+    parser.add_argument("--held-out", nargs="+", type=int, choices=range(FOLDS), default=[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--output", type=Path, default=Path("faceattr-output/reproduce"))
+    return parser.parse_args(given)
+
+
+def make_folds(faces: Dataset) -> list[Dataset]:
+    """Return the folds; the first is the part that no choice was made on."""
+    rest, first = faces.split(train=1 - 1 / FOLDS, test=1 / FOLDS, seed=0)
+    return [first, *(held_out for _, held_out in rest.folds(FOLDS - 1, seed=0))]
+
+
+def show(predictions: pd.DataFrame, what: str) -> None:
+    evaluation = BinnedEvaluator(by="age", n_boot=1000).evaluate(predictions)
+    print(f"{what}\n{evaluation.summary()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
