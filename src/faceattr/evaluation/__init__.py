@@ -7,6 +7,7 @@ from faceattr.evaluation.calibration.calibrator import Calibrator
 from faceattr.evaluation.calibration.reliability import reliability
 from faceattr.evaluation.calibration.showing import before_and_after
 from faceattr.evaluation.calibration.splits import coverage_over_splits
+from faceattr.evaluation.card import ModelFacts, model_card
 from faceattr.evaluation.comparison import Comparison, compare
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.evaluator import BinnedEvaluator
@@ -32,6 +33,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Metric",
+    "ModelFacts",
     "RegressionData",
     "RiskCoverage",
     "abstention_curve",
@@ -40,6 +42,7 @@ __all__ = [
     "compare",
     "coverage_over_splits",
     "higher_is_better",
+    "model_card",
     "regression_metric",
     "reliability",
     "risk_coverage",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 from faceattr.exceptions import ModelFileError
 from faceattr.models._files import CARD_NAME, CONFIG_NAME, LICENCE_NAME, WEIGHTS_NAME
@@ -39,7 +40,8 @@ def download(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError
 
     # The bases of its error are those of whatever package it makes its requests with.
-    failures = (OSError, ValueError, *HfHubHTTPError.__bases__)
+    others = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+    failures = (OSError, ValueError, *others)
     try:
         folder = snapshot_download(
             repository, revision=revision or None, allow_patterns=list(FILES)
