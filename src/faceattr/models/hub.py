@@ -41,7 +41,7 @@ def download(name: str) -> Path:
 
     # The bases of its error are those of whatever package it makes its requests with.
     others = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
-    failures = (OSError, ValueError, *others)
+    failures: tuple[type[Exception], ...] = (OSError, ValueError, *others)
     try:
         folder = snapshot_download(
             repository, revision=revision or None, allow_patterns=list(FILES)

@@ -143,8 +143,8 @@ def _head(evaluation: Evaluation, facts: ModelFacts) -> str:
     tasks = ", ".join(map(_task_text, evaluation.tasks.values()))
     return (
         f"{facts.description}\n\nIt estimates {tasks}: appearance as labelled in its training "
-        "data. That is not a person's age, gender or identity; labels were given by looking at images, "
-        "and errors below are differences from them."
+        "data. That is not a person's age, gender or identity; labels were given by looking at "
+        "images, and errors below are differences from them."
     )
 
 

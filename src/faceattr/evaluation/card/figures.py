@@ -98,7 +98,7 @@ def figures_of(evaluation: Evaluation, task: Task, metric: str) -> list[Figure]:
     rows = frame[chosen & (frame["stat"] == VALUE)].dropna(subset="value")
     numbers = rows[["value", "ci_low", "ci_high"]].to_numpy(np.float64).tolist()
     places = zip(rows["by"].astype(str), rows["bin"].astype(str), numbers, rows["n"], strict=True)
-    return [Figure(by, name, *values, int(n)) for by, name, values, n in places]
+    return [Figure(by, name, v, low, high, int(n)) for by, name, (v, low, high), n in places]
 
 
 def sizes(evaluation: Evaluation) -> str:

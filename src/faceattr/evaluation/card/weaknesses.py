@@ -90,8 +90,8 @@ def _of_intervals(evaluation: Evaluation, coverage: pd.DataFrame | None) -> list
         numbers = worst[["coverage", "coverage_low", "coverage_high"]].to_numpy(np.float64).tolist()
         places = zip(worst["by"].astype(str), worst["bin"].astype(str), worst["n"], strict=True)
         figures = [
-            Figure(by, name, *values, int(n))
-            for (by, name, n), values in zip(places, numbers, strict=True)
+            Figure(by, name, value, low, high, int(n))
+            for (by, name, n), (value, low, high) in zip(places, numbers, strict=True)
         ]
         told = [f"{_place(f)} with {f.text(3)}, n = {f.n:,}" for f in figures]
         lines.append(
