@@ -388,9 +388,8 @@ def test_logging_is_as_before(run, table: Path) -> None:
 
 def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path) -> None:
     (pictures / "3.png").write_bytes(b"no image")
-    ran = run(
-        "explain", pictures, "--model", trained, "--samples", 20, "--output", "why", "--quiet"
-    )
+    options = ["--model", trained, "--samples", 20, "--output", "why", "--quiet"]
+    ran = run("explain", pictures, *options)
     assert (ran.code, ran.out) == (0, "")
     assert "1 of 4 images cannot be read" in ran.err
     assert "as private as they are" in ran.err
