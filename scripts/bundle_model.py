@@ -163,8 +163,9 @@ def evaluate(
     first = np.random.default_rng(SEED).permutation(len(predictions)) < len(predictions) // 2
     halves = [calibrator.fit(predictions[~own]).apply(predictions[own]) for own in (first, ~first)]
     columns = [name for name in BY if name != "age_pred"]
+    bins = {name: BINS[name] for name in columns if name in BINS}
     evaluator = BinnedEvaluator(
-        columns, BINS, n_boot=arguments.n_boot, seed=SEED, tasks=calibrator.tasks, min_count=20
+        columns, bins, n_boot=arguments.n_boot, seed=SEED, tasks=calibrator.tasks, min_count=20
     )
     return evaluator.evaluate(pd.concat(halves), read_table(arguments.quality))
 
@@ -224,6 +225,8 @@ def write(
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > LARGEST:
             raise SystemExit(f"{size:,} bytes; a bundled model has at most {LARGEST:,}")
+        for path in made.iterdir():
+            path.chmod(0o644)  # safetensors writes for its owner alone
         shutil.copytree(made, out, dirs_exist_ok=True)
     print(f"wrote {out}: {size:,} bytes")
 

@@ -82,7 +82,7 @@ def test_the_figures_are_those_of_the_evaluation(evaluation, coverage):
     row = evaluation.by("age", task="age").loc["4-14"]
     held = coverage[(coverage["by"] == "age") & (coverage["bin"] == "4-14")].iloc[0]
     line = next(x for x in section(card, "By age").splitlines() if x.startswith("| 4-14 |"))
-    assert f"| {row['n']} | {row['mae']:.2f} ({row['mae_low']:.2f} to" in line
+    assert f"| {int(row['n'])} | {row['mae']:.2f} ({row['mae_low']:.2f} to" in line
     assert f"{held['coverage']:.3f} ({held['coverage_low']:.3f} to" in line
     assert f"| {held['width']:.1f} |" in line
 
