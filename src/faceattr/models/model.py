@@ -351,7 +351,8 @@ class Model(nn.Module):
         folder : path
             Made where needed.
         precision : {"full", "half"}, default "full"
-            "half" writes parameters as float16, in half the file; see `faceattr.models.pretrained`.
+            "half" writes large parameters as float16, which about halves the file; small ones,
+            buffers and what float16 cannot hold stay as they are.
 
         Returns
         -------

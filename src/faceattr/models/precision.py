@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 __all__ = ["PRECISIONS", "in_precision"]
 
+SMALL = 5_000
+"""Values below which a tensor stays as it is."""
+
 PRECISIONS = ("full", "half")
 
 _ROUNDING = 2.0**-10
@@ -16,10 +19,12 @@ _ROUNDING = 2.0**-10
 def in_precision(model: nn.Module, precision: str) -> dict[str, Tensor]:
     """Return the tensors of a module, on the CPU.
 
-    Half precision is for parameters alone. Buffers stay as they are: whole numbers, the statistics
-    of batch normalisation (inputs are divided by the root of a variance, so that its relative error
-    counts, and float16 has none to offer below 6e-5), and the constants of heads. So does a
-    parameter with a value beyond 65,504, or with none large enough for float16.
+    Half precision is for large parameters. Small ones, such as the filters of first layers, of
+    depthwise convolutions and of batch normalisation, hardly add to the file, and their rounding
+    changes predictions most; they stay as they are. So do buffers: whole numbers, the
+    statistics of batch normalisation (inputs are divided by the root of a variance, so that its
+    relative error counts, and float16 is not precise below 6e-5), and the constants of heads; and
+    a parameter with a value beyond 65,504, or with none large enough for float16.
 
     Parameters
     ----------
@@ -40,7 +45,7 @@ def in_precision(model: nn.Module, precision: str) -> dict[str, Tensor]:
 
 def _halved(values: Tensor) -> Tensor:
     """Return a tensor as float16, or as it is where that would change it too much."""
-    if values.dtype not in {torch.float32, torch.float64} or not values.numel():
+    if values.dtype not in {torch.float32, torch.float64} or values.numel() < SMALL:
         return values
     half = values.half()
     error = (half.to(values.dtype) - values).abs().max()

@@ -57,9 +57,9 @@ def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> 
     folder : path
         Made where needed.
     precision : {"full", "half"}, default "full"
-        "half" writes parameters as float16, which halves the file; loaded again they are float32.
-        Buffers (statistics of batch normalisation, constants of heads) and parameters that float16
-        cannot hold stay as they are.
+        "half" writes large parameters as float16, which about halves the file; loaded again they
+        are float32. Small parameters, buffers (statistics of batch normalisation, constants of
+        heads) and what float16 cannot hold stay as they are.
 
     Returns
     -------
