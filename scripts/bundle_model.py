@@ -225,9 +225,9 @@ def write(
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > LARGEST:
             raise SystemExit(f"{size:,} bytes; a bundled model has at most {LARGEST:,}")
+        out.mkdir(parents=True, exist_ok=True)
         for path in made.iterdir():
-            path.chmod(0o644)  # safetensors writes for its owner alone
-        shutil.copytree(made, out, dirs_exist_ok=True)
+            shutil.copyfile(path, out / path.name)  # not its mode: it is for its owner alone
     print(f"wrote {out}: {size:,} bytes")
 
 

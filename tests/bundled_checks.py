@@ -14,8 +14,9 @@ from torch import nn
 from faceattr import BinnedEvaluator, Dataset, Model
 
 
-def tell_apart(model: Model, faces: Dataset) -> Model:
+def tell_apart(model: Model) -> Model:
     """Make an untrained network say different things of different images."""
+    faces = Dataset.synthetic(16, seed=3, size=model.image_size)
     images = np.stack([faces.read(position) for position in range(16)])
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -42,7 +42,7 @@ def made(tmp_path):
         cv2.imwrite(str(data / name), drawings.read(position)[:, :, ::-1])
     faces = Dataset.from_utkface(data)
     test = faces.select(list(faces.table["sample_id"][:HELD_OUT]))
-    model = tell_apart(Model(tasks=faces.tasks, weights=None, image_size=32), drawings)
+    model = tell_apart(Model(tasks=faces.tasks, weights=None, image_size=32))
     model.save_pretrained(tmp_path / "model")
     write_table(model.predict(test), tmp_path / "predictions.csv")
     quality = QualityFilter(metrics=["luminance", "ita"], cache=False).score(test)

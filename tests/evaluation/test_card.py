@@ -117,6 +117,19 @@ def test_weaknesses_are_computed(evaluation, coverage):
     assert f"hold least often for {least['by']} {least['bin']} with {least['coverage']:.3f}" in text
 
 
+def test_intervals_by_what_is_no_group_of_the_evaluation(evaluation, predictions):
+    calibrator = Calibrator(0.8, "age_pred", {"age_pred": [0, 30, 116]}, tasks=TASKS)
+    bins = {"age_pred": [0, 30, 116]}
+    coverage = coverage_over_splits(
+        predictions, calibrator=calibrator, by="age_pred", bins=bins, n_splits=5
+    )
+    text = section(model_card(evaluation, FACTS, coverage=coverage), "Intervals")
+    assert "age: intervals of level 80% held" in text
+    row = coverage[coverage["bin"] == "0-30"].iloc[0]
+    assert "| predicted age | n | age: held by intervals of 80% |" in text
+    assert f"| 0-30 | {row['n']} | {row['coverage']:.3f} (" in text
+
+
 def test_what_was_not_measured_is_said(evaluation):
     card = model_card(evaluation, FACTS)
     assert section(card, "Intervals").strip() == "Not measured."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceattr.evaluation.card.figures import by_column, overall, sizes, title_of
+from faceattr.evaluation.card.figures import by_column, held_tables, overall, sizes, title_of
 from faceattr.evaluation.card.weaknesses import minors, weaknesses
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.exceptions import InvalidTypeError, TableError
@@ -131,7 +131,7 @@ def model_card(
         ("## How it was trained", facts.training),
         ("## Figures", _figures(evaluation, facts)),
         *((f"### By {title}", by_column(evaluation, name, coverage)) for title, name in columns),
-        ("## Intervals", _intervals(coverage)),
+        ("## Intervals", _intervals(evaluation, coverage)),
         ("## Other data", _other_data(cross_data)),
         ("## Known weaknesses", weaknesses(evaluation, coverage)),
         ("## How to cite", facts.citation),
@@ -180,22 +180,24 @@ def _figures(evaluation: Evaluation, facts: ModelFacts) -> str:
     )
 
 
-def _intervals(coverage: pd.DataFrame | None) -> str:
+def _intervals(evaluation: Evaluation, coverage: pd.DataFrame | None) -> str:
     if coverage is None:
         return "Not measured."
     rows = coverage[coverage["by"] == "overall"]
     found = [
         f"- {row.task}: intervals of level {row.level:.0%} held {row.coverage:.1%} of the labels "
-        f"({row.coverage_low:.1%} to {row.coverage_high:.1%} in the middle 95 % of the splits), "
+        f"({row.coverage_low:.1%} to {row.coverage_high:.1%}), "
         f"{row.width:.1f} wide on average; n = {row.n:,}."
         for row in rows.itertuples()
     ]
     return "\n".join(
         [
             "Counted on images that the intervals were not fitted on, in random splits of the "
-            "held-out images. The level is promised for images drawn like these, on average; not "
-            "for one image, and not for groups that are known only by their labels.\n",
+            "held-out images; brackets, here and in the tables above, are the range of the middle "
+            "95 % of the splits. The level is promised for images drawn like these, on average; "
+            "not for one image, and not for groups that are known only by their labels.\n",
             *found,
+            *held_tables(evaluation, coverage),
         ]
     )
 

@@ -21,6 +21,7 @@ __all__ = [
     "by_column",
     "card_digits",
     "figures_of",
+    "held_tables",
     "known_metrics",
     "metric_title",
     "overall",
@@ -41,6 +42,7 @@ OF_BINS: Mapping[str, tuple[str, ...]] = {
 _COUNT = "n of "
 
 _TITLES = {
+    "age_pred": "predicted age",
     "race": "race label",
     "luminance": "luminance (0 to 255)",
     "ita": "skin tone as photographed (ITA)",
@@ -147,6 +149,21 @@ def by_column(evaluation: Evaluation, column: str, coverage: pd.DataFrame | None
     if table[counts].nunique(axis=1).le(1).all():  # the same images in every task
         table = table.rename(columns={counts[0]: "n"}).drop(columns=counts[1:])
     return to_markdown(table.fillna("-"))
+
+
+def held_tables(evaluation: Evaluation, coverage: pd.DataFrame) -> list[str]:
+    """Return how often intervals hold by columns that the evaluation is not grouped by."""
+    shown = {OVERALL, *evaluation.columns}
+    tables = []
+    for column in dict.fromkeys(coverage["by"]):
+        for task in evaluation.tasks.values() if column not in shown else ():
+            found = _held(coverage, column, task)
+            if found:
+                own = (coverage["by"] == column) & (coverage["task"] == task.name)
+                table = pd.DataFrame({"n": coverage[own].set_index("bin")["n"], **found})
+                table.index = pd.Index(table.index.astype(str), name=title_of(column))
+                tables.append("\n" + to_markdown(table[table["n"] > 0]))
+    return tables
 
 
 def _of_task(evaluation: Evaluation, column: str, task: Task) -> dict[str, pd.Series]:
