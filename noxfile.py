@@ -141,6 +141,12 @@ def _run(session: nox.Session, program: str, *options: str, pythonpath: str | No
     session.run(str(BIN / program), *options, external=True, env={"PYTHONPATH": pythonpath})
 
 
+def _bundled() -> list[str]:
+    """Return the files of the bundled models, licences at least."""
+    folder = ROOT / "src" / "faceattr" / "models" / "bundled"
+    return [path.relative_to(folder).as_posix() for path in folder.glob("*/*.*")]
+
+
 def _check_archive(session: nox.Session, archive: Path) -> None:
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
@@ -148,10 +154,12 @@ def _check_archive(session: nox.Session, archive: Path) -> None:
         vectors = ["brisque-vectors.npz", "LICENSE-brisque.txt"]
         wanted = ["faceattr/__init__.py", "faceattr/py.typed"]
         wanted += [f"faceattr/quality/data/{name}" for name in vectors]
+        wanted += [f"faceattr/models/bundled/{name}" for name in _bundled()]
     else:
         with tarfile.open(archive) as source:
             names = [name.partition("/")[2] for name in source.getnames()]
         wanted = ["src/faceattr/py.typed", "LICENSE", "constraints.txt", "noxfile.py"]
+        wanted += [f"src/faceattr/models/bundled/{name}" for name in _bundled()]
     missing = [name for name in wanted if name not in names]
     # Figures of measured results are the only pictures there may be.
     pictures = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]

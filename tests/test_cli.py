@@ -19,6 +19,7 @@ import faceattr
 import faceattr.jobs
 from faceattr import Dataset
 from faceattr.cli import main
+from faceattr.cli._options import DEFAULT_MODEL
 from faceattr.tables import read_table
 
 JOB = """
@@ -118,7 +119,7 @@ def one_paragraph(text: str) -> bool:
 
 def test_train_predict_evaluate(run, trained: Path, pictures: Path) -> None:
     (pictures / "broken.png").write_bytes(b"\x89PNG")
-    predicted = run("predict", trained, pictures, "--output", "p.csv", "--quiet")
+    predicted = run("predict", pictures, "--model", trained, "--output", "p.csv", "--quiet")
     assert (predicted.code, predicted.out) == (0, "")
     assert "1 of 4 images could not be read" in predicted.err
     found = read_table("p.csv")
@@ -161,7 +162,7 @@ def test_the_demo_is_the_job_of_the_library(run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_predictions_are_a_table_of_few_columns(run, trained: Path, pictures: Path) -> None:
-    ran = run("predict", trained, pictures / "0.png", pictures / "1.png")
+    ran = run("predict", pictures / "0.png", pictures / "1.png", "--model", trained)
     lines = ran.out.splitlines()
     assert ran.code == 0
     assert lines[0].split() == ["sample_id", "age_pred", "age_std", "gender_pred"]
@@ -172,7 +173,7 @@ def test_predictions_are_a_table_of_few_columns(run, trained: Path, pictures: Pa
 def test_predictions_are_json_with_all_columns(run, trained: Path, pictures: Path) -> None:
     Path("not an image é.txt").write_text("no")
     files = [pictures / "0.png", "not an image é.txt"]
-    ran = run("predict", trained, *files, "--json", "--quiet", "--output", "p.csv")
+    ran = run("predict", *files, "--model", trained, "--json", "--quiet", "--output", "p.csv")
     good, bad = ran.json["predictions"]
     assert ran.code == 0
     assert list(good) == list(read_table("p.csv").columns)
@@ -185,10 +186,47 @@ def test_predictions_are_json_with_all_columns(run, trained: Path, pictures: Pat
 
 
 def test_nothing_readable_is_a_failure(run, trained: Path) -> None:
-    ran = run("predict", trained, "nope.png", "neither.png", "--quiet")
+    ran = run("predict", "nope.png", "neither.png", "--model", trained, "--quiet")
     assert ran.code == 1
     assert "2 of 2 images could not be read" in ran.err
     assert "No such file" in ran.out
+    assert one_paragraph(ran.err)
+
+
+def test_the_bundled_model_predicts_where_none_is_named(
+    run, trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceattr.models import bundled
+
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
+    ran = run("predict", pictures, "--quiet")
+    assert ran.code == 1
+    assert f"'{DEFAULT_MODEL}'" in ran.err
+    assert "this installation has none" in ran.err
+    assert one_paragraph(ran.err)
+    home = tmp_path / "bundled" / DEFAULT_MODEL
+    home.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (home / name).write_bytes((trained / name).read_bytes())
+    monkeypatch.setattr(bundled, "FOLDER", home.parent)
+    monkeypatch.setattr(bundled, "_given", set())
+    monkeypatch.delenv("FACEATTR_NO_NOTICE", raising=False)
+    ran = run("predict", pictures, "--json", "--quiet")
+    assert ran.code == 0
+    assert len(ran.json["predictions"]) == 3
+    assert ran.err.count(DEFAULT_MODEL) == 2  # its name, and the place of its licence
+    part = run("predict", pictures, "--shard", "1/2", "--output", "part.csv", "--quiet")
+    assert (part.code, part.err) == (0, "")
+    assert DEFAULT_MODEL in run("predict", "--help").out.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_model_in_the_place_of_images_is_told(run, trained: Path, command: str) -> None:
+    ran = run(command, trained, "x.png", "--quiet")
+    assert (ran.code, ran.out) == (2, "")
+    assert "the folder holds a model" in ran.err
+    assert f"INPUT... --model {trained}" in ran.err
     assert one_paragraph(ran.err)
 
 
@@ -242,7 +280,8 @@ def test_bins_that_are_none(run, table: Path, bins: str) -> None:
         [],
         ["trian", "job.toml"],
         ["train"],
-        ["predict", "model"],
+        ["predict"],
+        ["explain", "--model", "m"],
         ["demo", "--epochs", "few"],
         ["evaluate", "a.csv", "--frobnicate"],
     ],
@@ -264,7 +303,7 @@ def test_wrong_usage_is_2(run, argv: list[str]) -> None:
         (["evaluate", "theirs.csv", "--task", "height"], "'height'"),
         (["evaluate", "theirs.csv", "--n-boot", "-1"], "n_boot"),
         (["evaluate", "theirs.csv", "--output", "metrics.xlsx"], ".csv or .parquet"),
-        (["predict", ".", "x.png", "--output", "p.doc"], ".csv or .parquet"),
+        (["predict", "x.png", "--output", "p.doc"], ".csv or .parquet"),
     ],
 )
 @pytest.mark.usefixtures("job", "table")
@@ -283,7 +322,7 @@ def test_settings_that_cannot_be_used_are_2(run, argv: list[str], message: str) 
         (["train", "damaged.toml"], "line 2"),
         (["train", "job.toml", "--output", "job.toml/out"], "output: the folder cannot be written"),
         (["train", "job.toml", "--set", "model.weights=nope"], "no such file"),
-        (["predict", "nope", "x.png"], "no saved model here"),
+        (["predict", "x.png", "--model", "nope"], "no saved model here"),
         (["evaluate", "nope.csv"], "no such file; found: nope.csv"),
         (["evaluate", "theirs.csv", "--by", "height"], "'height'"),
         (["evaluate", "theirs.csv", "--output", "job.toml/m.csv"], "cannot be written"),
@@ -349,7 +388,8 @@ def test_logging_is_as_before(run, table: Path) -> None:
 
 def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path) -> None:
     (pictures / "3.png").write_bytes(b"no image")
-    ran = run("explain", trained, pictures, "--samples", 20, "--output", "why", "--quiet")
+    options = ["--model", trained, "--samples", 20, "--output", "why", "--quiet"]
+    ran = run("explain", pictures, *options)
     assert (ran.code, ran.out) == (0, "")
     assert "1 of 4 images cannot be read" in ran.err
     assert "as private as they are" in ran.err
@@ -359,15 +399,15 @@ def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path
     grades = read_table(Path("why") / "grades.csv")
     assert grades["sample_id"].tolist() == [f"{n}.png" for n in (0, 0, 1, 1, 2, 2)]
     files = [pictures / "0.png", pictures / "1.png"]
-    ran = run("explain", trained, *files, "--method", "occlusion", "--json", "--quiet")
+    ran = run("explain", *files, "--model", trained, "--method", "occlusion", "--json", "--quiet")
     assert {row["segment_name"] for row in ran.json["weights"]} >= {"left eye", "mouth"}
     assert [row["r2"] for row in ran.json["grades"]] == [None] * 4
-    ran = run("explain", trained, files[0], "--samples", 20, "--quiet")
+    ran = run("explain", files[0], "--model", trained, "--samples", 20, "--quiet")
     assert "rank_correlation" in ran.out
-    ran = run("explain", trained, files[0], "--method", "shap", "--quiet")
+    ran = run("explain", files[0], "--model", trained, "--method", "shap", "--quiet")
     assert ran.code == 2
     assert "'occlusion'" in ran.err
-    assert run("explain", trained, pictures / "3.png", "--quiet").code == 1
+    assert run("explain", pictures / "3.png", "--model", trained, "--quiet").code == 1
 
 
 # What is shown and loaded
@@ -399,6 +439,7 @@ def in_a_process(code: str, *argv: str | Path, **env: str) -> subprocess.Complet
 
 LOADED = """-c import sys
 from faceattr.cli import main
+from faceattr.cli._options import DEFAULT_MODEL
 code = main(sys.argv[1:])
 sys.stderr.write(' '.join({name.partition('.')[0] for name in sys.modules}))
 sys.exit(code)"""

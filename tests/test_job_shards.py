@@ -163,7 +163,7 @@ def test_what_cannot_be_divided(model: Path, photos: Path) -> None:
 def test_commands(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in ("1", "2"):
         options = ["--shard", f"{number}/2", "--output", f"p-{number}.csv", "--quiet"]
-        assert main(["predict", str(model), "photos", *options]) == 0
+        assert main(["predict", "photos", "--model", str(model), *options]) == 0
     options = ["--shard", "1/1", "--output", "f.csv", "--quiet"]
     assert main(["duplicates", "photos", *options]) == 0
     assert capsys.readouterr().out == ""
@@ -186,7 +186,7 @@ def test_commands(model: Path, photos: Path, capsys: pytest.CaptureFixture[str])
 def test_a_part_of_nothing_readable_is_done(
     model: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["predict", str(model), "x.png", "y.png", "--quiet", "--output"]
+    argv = ["predict", "x.png", "y.png", "--model", str(model), "--quiet", "--output"]
     for number in ("1", "2", "3"):  # the first is empty
         assert main([*argv, f"p-{number}.csv", "--shard", f"{number}/3"]) == 0
     assert np.array_equal([len(read_table(f"p-{n}.csv")) for n in (1, 2, 3)], [0, 1, 1])

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from faceattr.cli import _parser
+from faceattr.cli._options import DEFAULT_MODEL
 from faceattr.data import Dataset
+from faceattr.evaluation import Calibrator
 from faceattr.jobs import TrainingJob
-from faceattr.models import HEADS
+from faceattr.models import HEADS, Model, bundled, bundled_models
 from faceattr.quality import QUALITY_METRICS
 from faceattr.registry import Registry
 from faceattr.training.augment import POLICIES
@@ -71,7 +73,23 @@ def _registries_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(registry, "_items", dict(registry._items))
 
 
-@pytest.mark.usefixtures("photos", "_registries_as_before")
+@pytest.fixture
+def _a_bundled_model(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put an untrained model in the place of the one that is shipped, where that is not there."""
+    if DEFAULT_MODEL in bundled_models():
+        return
+    home = tmp_path_factory.mktemp("bundled")
+    faces = Dataset.synthetic(40, seed=0, size=32)
+    model = Model(tasks=faces.tasks, weights=None, image_size=32)
+    model.calibration = Calibrator(tasks=faces.tasks).fit(model.predict(faces))
+    model.card = "# Not the real one\n"
+    model.save_pretrained(home / DEFAULT_MODEL)
+    monkeypatch.setattr(bundled, "FOLDER", home)
+
+
+@pytest.mark.usefixtures("photos", "_registries_as_before", "_a_bundled_model")
 @pytest.mark.parametrize("page", [page for page in PAGES if python_of(page)])
 def test_the_python_of_a_page_runs(page: str) -> None:
     code = python_of(page)
@@ -82,6 +100,7 @@ def test_the_python_of_a_page_runs(page: str) -> None:
     assert names
 
 
+@pytest.mark.usefixtures("_a_bundled_model")
 def test_readme_promises_a_saved_model_and_a_row_an_image(photos: Path) -> None:
     code = python_of("README.md")
     for pattern, small in CHANGES:

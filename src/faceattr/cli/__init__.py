@@ -21,6 +21,7 @@ from faceattr import __version__
 from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._explanation import add_explain
+from faceattr.cli._options import add_model_option
 from faceattr.cli._output import (
     add_command,
     records,
@@ -203,8 +204,8 @@ def _add_train(commands: Any) -> None:
 
 def _add_predict(commands: Any) -> None:
     command = add_command(commands, "predict", _predict, "predict images with a trained model")
-    command.add_argument("model", metavar="MODEL_FOLDER", help="what train or demo wrote")
     command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
+    add_model_option(command)
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
     command.add_argument("--batch-size", type=int, default=64, metavar="N", help="(64)")
     command.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from faceattr.cli._options import add_model_option
 from faceattr.cli._output import add_command, records, tell, write, write_json
 
 __all__ = ["add_explain"]
@@ -16,8 +17,8 @@ def add_explain(commands: Any) -> None:
     """Add the command to a parser."""
     text = "show which parts of a face a trained model uses, and how far that can be trusted"
     command = add_command(commands, "explain", _explain, text)
-    command.add_argument("model", metavar="MODEL_FOLDER", help="what a training wrote")
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, or a folder")
+    add_model_option(command)
     command.add_argument(
         "--output", metavar="FOLDER", help="write tables, a page, and a picture a task"
     )

@@ -8,7 +8,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faceattr.jobs import EvaluateSection
 
-__all__ = ["add_evaluation_options", "bins_option", "evaluation_settings", "task_option"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "add_evaluation_options",
+    "add_model_option",
+    "bins_option",
+    "evaluation_settings",
+    "task_option",
+]
+
+DEFAULT_MODEL = "utkface-mobilenetv3-small"
+"""The bundled model that predicts where none is named."""
+
+
+def add_model_option(command: argparse.ArgumentParser) -> None:
+    """Add which model is used."""
+    command.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help="a folder that train, demo or save_pretrained wrote, a bundled model, or user/name on"
+        f" the Hugging Face hub ({DEFAULT_MODEL}: bundled, for non-commercial research only)",
+    )
 
 
 def add_evaluation_options(command: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from faceattr.evaluation.calibration.calibrator import Calibrator
 from faceattr.evaluation.calibration.reliability import reliability
 from faceattr.evaluation.calibration.showing import before_and_after
 from faceattr.evaluation.calibration.splits import coverage_over_splits
+from faceattr.evaluation.card import ModelFacts, model_card
 from faceattr.evaluation.comparison import Comparison, compare
 from faceattr.evaluation.evaluation import Evaluation
 from faceattr.evaluation.evaluator import BinnedEvaluator
@@ -33,6 +34,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Metric",
+    "ModelFacts",
     "RegressionData",
     "RiskCoverage",
     "abstention_curve",
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "coverage_over_splits",
     "higher_is_better",
+    "model_card",
     "regression_metric",
     "reliability",
     "risk_coverage",

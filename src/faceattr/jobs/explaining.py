@@ -32,8 +32,8 @@ def run_explanation(
 
     Parameters
     ----------
-    model : path
-        The folder that a training job or `Model.save_pretrained` wrote.
+    model : str or path
+        As in `run_prediction`.
     inputs : path or sequence of paths
         Files and folders, as in `run_prediction`.
     method, segments, num_samples, seed
@@ -54,7 +54,8 @@ def run_explanation(
     ModelFileError
         If there is no saved model, or it is damaged.
     InvalidArgumentError
-        If there is no such method or segmentation, or a number is outside its limits.
+        If there is no such method or segmentation, a number is outside its limits, or a folder of
+        images is one of a model.
     ImageReadError
         If none of the images can be read.
     OutputError

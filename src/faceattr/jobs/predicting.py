@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["image_paths", "run_prediction"]
 
+_OF_A_MODEL = "model.safetensors"
+"""The file by which a folder of a model is known, before torch is loaded."""
+
 
 def run_prediction(
     model: str | Path,
@@ -41,8 +44,9 @@ def run_prediction(
 
     Parameters
     ----------
-    model : path
-        The folder that a training job or `Model.save_pretrained` wrote.
+    model : str or path
+        The folder that a training job or `Model.save_pretrained` wrote, a bundled model, or
+        ``user/name`` on the Hugging Face hub, as for `Model.from_pretrained`.
     inputs : path or sequence of paths
         Files and folders. Of a single folder the ids are relative to it; else they are the paths.
     output : path, optional
@@ -66,7 +70,8 @@ def run_prediction(
     ModelFileError
         If there is no saved model, or it is damaged.
     InvalidArgumentError
-        If there is nothing to predict, `output` is no name of a table, or there is no such part.
+        If there is nothing to predict, a folder of images is one of a model, `output` is no name
+        of a table, or there is no such part.
     OutputError
         If `output` cannot be written.
     """
@@ -95,11 +100,13 @@ def _predict_part(
 ) -> pd.DataFrame:
     listing = _list(images)
     from faceattr.models import Model
+    from faceattr.models.finding import find_model
 
-    loaded = Model.from_pretrained(model)
+    folder = find_model(model)
+    loaded = Model.from_pretrained(folder)
     own = ListedImages(listing.part(part.shard))
     table = loaded.predict(own, batch_size=batch_size, progress=progress)
-    settings = _describe(loaded, Path(model))
+    settings = _describe(loaded, folder)
     save_part(table, part, listing, kind="predictions", settings=settings)
     return table
 
@@ -117,7 +124,7 @@ def _list(images: Path | list[str | Path]) -> Listing:
 
 def _describe(model: Model, folder: Path) -> dict[str, str | int]:
     """Tell by what the predictions are made, so that no other model's are put among them."""
-    from faceattr.models.pretrained import CONFIG_NAME, WEIGHTS_NAME
+    from faceattr.models._files import CONFIG_NAME, WEIGHTS_NAME
 
     digests = {name: _sha256(folder / name) for name in (CONFIG_NAME, WEIGHTS_NAME)}
     return {**digests, "image_size": model.image_size}
@@ -136,6 +143,7 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
         raise InvalidArgumentError(
             "no image is given", argument="inputs", expected="a path or more"
         )
+    _check_no_model(inputs)
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return Path(inputs[0])
     images: list[str | Path] = []
@@ -145,6 +153,21 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
             raise _no_image(item)
         images += found
     return images
+
+
+def _check_no_model(inputs: list[str | Path]) -> None:
+    """Raise if a folder is one of a model, whose pictures are figures."""
+    folders = [item for item in inputs if (Path(item) / _OF_A_MODEL).is_file()]
+    if folders:
+        raise InvalidArgumentError(
+            "the folder holds a model, not images to look at",
+            argument="inputs",
+            rows=list(map(str, folders)),
+            expected="image files and folders of them",
+            found=f"a file {_OF_A_MODEL}",
+            hint=f"faceattr predict INPUT... --model {folders[0]}, and explain likewise; in Python"
+            " the model is the first argument",
+        )
 
 
 def _no_image(folder: str | Path) -> InvalidArgumentError:

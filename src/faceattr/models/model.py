@@ -365,20 +365,65 @@ class Model(nn.Module):
 
         return grad_cam(self, images)
 
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Save weights (safetensors) and description (JSON) into a folder; see `save_model`."""
+    def save_pretrained(self, folder: str | Path, *, precision: str = "full") -> Path:
+        """Save weights (safetensors), description (JSON) and card into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made where needed.
+        precision : {"full", "half"}, default "full"
+            "half" writes large parameters as float16, which about halves the file; small ones,
+            buffers and what float16 cannot hold stay as they are.
+
+        Returns
+        -------
+        pathlib.Path
+            `folder`.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If there is no such precision, or `info` holds what JSON cannot.
+        OutputError
+            If the folder cannot be written to.
+        """
         from faceattr.models.pretrained import save_model
 
-        return save_model(self, folder)
+        return save_model(self, folder, precision=precision)
 
     @classmethod
     def from_pretrained(
         cls, name_or_folder: str | Path, *, backbone: nn.Module | None = None
     ) -> Model:
-        """Load what `save_pretrained` wrote into a folder; see `load_model`."""
+        """Load a model, in evaluation mode and full precision.
+
+        Parameters
+        ----------
+        name_or_folder : str or path
+            What `save_pretrained` wrote into a folder; else a name of `bundled_models`, which needs
+            no network; else ``user/name`` or ``user/name@revision`` of the Hugging Face hub. Only
+            weights, description, card and licence are read: nothing that is loaded can run code.
+        backbone : torch.nn.Module, optional
+            An untrained instance of the backbone, where the model was built on a module of one's
+            own.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        InvalidTypeError
+            If it is neither text nor a path.
+        ModelFileError
+            If there is no such model, the error says where it was looked for; or if a file is
+            damaged, written by a newer version, or not the one that the description calls for.
+        """
+        from faceattr.models.finding import find_model
         from faceattr.models.pretrained import load_model
 
-        return load_model(name_or_folder, backbone=backbone)
+        return load_model(find_model(name_or_folder), backbone=backbone)
 
 
 def _check_tasks(tasks: TaskSet | Task | list[Task] | None) -> TaskSet:

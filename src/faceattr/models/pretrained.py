@@ -14,9 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from faceattr._validation import check_output_folder
+from faceattr._validation import check_choice, check_output_folder
 from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
+from faceattr.models._files import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
+from faceattr.models.bundled import give_notice
+from faceattr.models.precision import PRECISIONS, in_precision
 from faceattr.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model", "write_weights"]
 
-CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
-CARD_NAME = "MODEL_CARD.md"
 FORMAT_VERSION = 1
 
 CROP_TEMPLATE = {
@@ -42,7 +42,7 @@ CROP_TEMPLATE = {
 _VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
 
 
-def save_model(model: Model, folder: str | Path) -> Path:
+def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> Path:
     """Write ``model.safetensors``, ``config.json`` and the card into a folder.
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
@@ -51,14 +51,34 @@ def save_model(model: Model, folder: str | Path) -> Path:
     training. The card, where the model has one, becomes ``MODEL_CARD.md``. Each file is written
     under another name first, so it is whole or absent.
 
+    Parameters
+    ----------
+    model : Model
+    folder : path
+        Made where needed.
+    precision : {"full", "half"}, default "full"
+        "half" writes large parameters as float16, which about halves the file; loaded again they
+        are float32. Small parameters, buffers (statistics of batch normalisation, constants of
+        heads) and what float16 cannot hold stay as they are.
+
+    Returns
+    -------
+    pathlib.Path
+        `folder`.
+
     Raises
     ------
+    InvalidArgumentError
+        If there is no such precision.
+    InvalidTypeError
+        If ``model.info`` holds what JSON cannot.
     OutputError
         If the folder cannot be written to.
     """
-    config = _to_json(_describe(model))
+    check_choice(precision, "precision", PRECISIONS)
+    config = _to_json({**_describe(model), "precision": precision})
     path = check_output_folder(folder, "folder")
-    write_weights(model, path / WEIGHTS_NAME)
+    write_weights(model, path / WEIGHTS_NAME, precision)
     _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
     _write_card(model.card, path / CARD_NAME)
     return path
@@ -71,7 +91,7 @@ def _write_card(card: str | None, path: Path) -> None:
         path.unlink()
 
 
-def write_weights(model: Model, path: Path) -> None:
+def write_weights(model: Model, path: Path, precision: str = "full") -> None:
     """Write the weights file of a model, whole or not at all.
 
     Raises
@@ -79,7 +99,7 @@ def write_weights(model: Model, path: Path) -> None:
     OutputError
         If it cannot be written.
     """
-    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
+    state = in_precision(model, precision)
     _write(path, lambda target: save_file(state, target))
 
 
@@ -111,6 +131,7 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     model.info = dict(config.get("info", {}))
     model.card = _read_card(path / CARD_NAME)
     _load_calibration(model, config, path)
+    give_notice(path, config.get("licence"))
     return model.eval()
 
 

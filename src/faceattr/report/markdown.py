@@ -36,8 +36,8 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3, index: bool = True) -> 
     rows = [[_cell(value, digits) for value in row] for row in table.itertuples(index=False)]
     if index:
         names = ["" if table.index.name is None else str(table.index.name), *names]
-        rows = [[str(label), *row] for label, row in zip(table.index, rows, strict=True)]
-    lines = [names, ["---"] * len(names), *rows]
+        rows = [[_escaped(str(label)), *row] for label, row in zip(table.index, rows, strict=True)]
+    lines = [[_escaped(name) for name in names], ["---"] * len(names), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -76,4 +76,8 @@ def _interval(value: float, low: float, high: float, digits: int) -> str:
 def _cell(value: object, digits: int) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:.{digits}f}"
-    return str(value).replace("|", "\\|")
+    return _escaped(str(value))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

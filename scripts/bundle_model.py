@@ -1,0 +1,246 @@
+"""Make the folder of a bundled model from a trained one: half precision, calibration, card.
+
+    python scripts/bundle_model.py utkface-model/ --data UTKFace/ --predictions predictions.csv \\
+        --quality quality.csv --held-out "The test part of split(train=.8, test=.2, seed=0)."
+
+The predictions are those of the trained model for images that it has never seen (what
+``model.predict(test)`` gives, without a calibration); the images are found below --data by their
+sample_id. They are predicted once more with the half-precision weights: all figures are those of
+the file that is shipped. The quality table has the columns luminance and ita, as
+``faceattr quality UTKFace/ --output quality.csv`` writes them. --out becomes the bundled folder:
+
+    config.json, model.safetensors   the model, float16, with its calibration
+    MODEL_CARD.md, LICENSE.txt       the card, and the licence that lies there or is named
+    figures.csv                      the figures of the card
+    held_out.txt                     a hash of the file name of every held-out image
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceattr import BinnedEvaluator, Dataset, Model, TaskSet
+from faceattr.binning import AGE_BINS, Bins, BinSpec
+from faceattr.calibration.intervals import Score
+from faceattr.evaluation import (
+    Calibrator,
+    Evaluation,
+    ModelFacts,
+    coverage_over_splits,
+    model_card,
+)
+from faceattr.quality import ITA_BANDS
+from faceattr.tables import read_table
+
+NAME = "utkface-mobilenetv3-small"
+OUT = Path(__file__).parents[1] / "src" / "faceattr" / "models" / "bundled" / NAME
+LARGEST = 4_000_000
+"""Bytes of the whole folder."""
+LICENCE = "non-commercial research only, as its training data"
+BY = ["age", "age_pred", "gender", "race", "luminance", "ita"]
+BINS: dict[str, BinSpec] = {
+    "age": AGE_BINS,
+    "age_pred": AGE_BINS,
+    "ita": Bins((None, -30, 10, 28, 41, 55, None), ITA_BANDS),
+}
+KEPT = {
+    "age": ["mae", "rmse", "bias", "within_5", "adult_at_18", "adult_at_21"],
+    "gender": ["accuracy", "f1", "roc_auc", "log_loss", "ece"],
+}
+SEED = 0
+HASH_DIGITS = 12
+YEARS, SHARE = 0.02, 0.001
+"""By how much the MAE and the accuracy of half precision may differ from those of the full one."""
+
+CITATION = """\
+Cite the data as its makers ask for: Zhifei Zhang, Yang Song and Hairong Qi, "Age
+Progression/Regression by Conditional Adversarial Autoencoder", CVPR 2017. The network: Howard et
+al., "Searching for MobileNetV3", ICCV 2019. The software: CITATION.cff of faceattr."""
+DATA = """\
+Trained on UTKFace (https://susanqq.github.io/UTKFace/): photographs found on the web, cut out
+around one aligned face. Ages of 0 to 116 years were estimated by an algorithm and checked by one
+person, gender and a race label were given by looking. Race was not learned: it is a column to group
+errors by. The people in the pictures were not asked."""
+RIGHTS = """\
+UTKFace is for non-commercial research only, and so are these weights: see LICENSE.txt beside them.
+The code of faceattr is MIT. The training started from torchvision's ImageNet weights (BSD-3)."""
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    given = read_table(arguments.predictions)
+    faces = Dataset.from_utkface(arguments.data).select(list(given["sample_id"]))
+    model = Model.from_pretrained(arguments.model)
+    model.calibration = model.card = None
+    shipped = halved(model)
+    predictions = shipped.predict(faces, batch_size=128, progress=True)
+    agreement = check_agreement(given, predictions)
+    calibrator = make_calibrator(model.tasks, predictions, arguments.level)
+    evaluation = evaluate(predictions, arguments, calibrator)
+    coverage = coverage_over_splits(
+        predictions,
+        read_table(arguments.quality),
+        calibrator=calibrator,
+        by=BY,
+        bins=BINS,
+        n_splits=arguments.splits,
+        seed=SEED,
+    )
+    shipped.calibration = calibrator.fit(predictions)
+    shipped.info |= {"training_data": "UTKFace", "licence": LICENCE, "held_out": arguments.held_out}
+    facts = describe(shipped, arguments, agreement)
+    shipped.card = model_card(
+        evaluation, facts, coverage=coverage, cross_data=cross_data(arguments, model.tasks)
+    )
+    write(shipped, evaluation, predictions, arguments)
+
+
+def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add = parser.add_argument
+    add("model", type=Path, help="folder of the trained model, in full precision")
+    add("--data", type=Path, required=True, help="folder of UTKFace chips")
+    add("--predictions", type=Path, required=True, help="table of held-out images")
+    add("--quality", type=Path, required=True, help="table with luminance and ita")
+    add("--held-out", required=True, help="what the held-out images are, a sentence for the card")
+    add("--training", default="", help="further sentences for the card on how it was trained")
+    add("--cross", action="append", default=[], metavar="NAME=TABLE", help="other data, predicted")
+    add("--level", type=float, default=0.9, help="of the intervals")
+    add("--splits", type=int, default=200, help="random splits that count coverage")
+    add("--n-boot", type=int, default=1000, help="bootstrap resamples")
+    add("--licence", type=Path, default=OUT / "LICENSE.txt")
+    add("--out", type=Path, default=OUT, help="the bundled folder; its name is the model's")
+    return parser.parse_args(given)
+
+
+def halved(model: Model) -> Model:
+    """Return the model as it will be loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Model.from_pretrained(model.save_pretrained(folder, precision="half"))
+
+
+def check_agreement(full: pd.DataFrame, half: pd.DataFrame) -> str:
+    """Compare predictions of both precisions; stop where they differ too much."""
+    both = half.merge(full, on="sample_id", suffixes=("", "_full"), validate="one_to_one")
+    years = (both["age_pred"] - both["age_pred_full"]).abs()
+    error, error_full = (
+        float((both[name] - both["age"]).abs().mean()) for name in ("age_pred", "age_pred_full")
+    )
+    right, right_full = (
+        float((both[name] == both["gender"]).mean()) for name in ("gender_pred", "gender_pred_full")
+    )
+    changed = int((both["gender_pred"] != both["gender_pred_full"]).sum())
+    text = (
+        f"Half precision changes ages by {years.mean():.4f} years on average and at most "
+        f"{years.max():.3f}, and {changed} of {len(both):,} gender predictions."
+    )
+    allowed = SHARE + 1 / len(both)  # one image more or less is no finding
+    if len(both) != len(full) or abs(error - error_full) > YEARS:
+        raise SystemExit(f"MAE {error:.3f} in place of {error_full:.3f}. {text}")
+    if abs(right - right_full) > allowed:
+        raise SystemExit(f"accuracy {right:.4f} in place of {right_full:.4f}. {text}")
+    return text
+
+
+def make_calibrator(tasks: TaskSet, predictions: pd.DataFrame, level: float) -> Calibrator:
+    """Choose intervals that hold within each group of predicted ages, as narrow as they get."""
+    score: Score = "quantile" if "age_q05" in predictions.columns else "absolute"
+    return Calibrator(level, "age_pred", {"age_pred": AGE_BINS}, score=score, tasks=tasks)
+
+
+def evaluate(
+    predictions: pd.DataFrame, arguments: argparse.Namespace, calibrator: Calibrator
+) -> Evaluation:
+    """Evaluate what the shipped model puts out, each half calibrated on the other one."""
+    first = np.random.default_rng(SEED).permutation(len(predictions)) < len(predictions) // 2
+    halves = [calibrator.fit(predictions[~own]).apply(predictions[own]) for own in (first, ~first)]
+    columns = [name for name in BY if name != "age_pred"]
+    bins = {name: BINS[name] for name in columns if name in BINS}
+    evaluator = BinnedEvaluator(
+        columns, bins, n_boot=arguments.n_boot, seed=SEED, tasks=calibrator.tasks, min_count=20
+    )
+    return evaluator.evaluate(pd.concat(halves), read_table(arguments.quality))
+
+
+def cross_data(arguments: argparse.Namespace, tasks: TaskSet) -> dict[str, Evaluation]:
+    evaluator = BinnedEvaluator([], n_boot=arguments.n_boot, seed=SEED, tasks=tasks)
+    pairs = [text.partition("=") for text in arguments.cross]
+    return {name: evaluator.evaluate(read_table(table)) for name, _, table in pairs}
+
+
+def describe(model: Model, arguments: argparse.Namespace, agreement: str) -> ModelFacts:
+    count = sum(parameter.numel() for parameter in model.parameters())
+    said = [arguments.training, training_text(model), agreement]
+    return ModelFacts(
+        name=arguments.out.name,
+        description=f"{model.backbone_name} with {count / 1e6:.2f} million parameters in half "
+        f"precision. Takes an image of one face, {model.image_size} x {model.image_size} pixels "
+        "after scaling, cut out like the chips of UTKFace (`crop_template` in config.json).",
+        training_data=DATA,
+        licence=RIGHTS,
+        training=" ".join(filter(None, said)),
+        held_out=f"Measured with the weights as they are shipped, one pass an image. "
+        f"{arguments.held_out} Intervals and probabilities are those of a calibration fitted on "
+        "the other half of the held-out images; the shipped one is fitted on all of them.",
+        citation=CITATION,
+    )
+
+
+def training_text(model: Model) -> str:
+    record = model.info.get("training")
+    if not record:
+        return "The model has no record of its training."
+    config, images = record["config"], record["images"]
+    names = ["batch_size", "lr", "weight_decay", "augment", "seed"]
+    settings = ", ".join(f"{name} {config[name]}" for name in names if name in config)
+    return (
+        f"{images['train']:,} images, {record['epochs']} epochs, {settings}; all settings stand in "
+        f"config.json under info. Dropout {model.dropout:g}, image size {model.image_size}."
+    )
+
+
+def write(
+    model: Model,
+    evaluation: Evaluation,
+    predictions: pd.DataFrame,
+    arguments: argparse.Namespace,
+) -> None:
+    out: Path = arguments.out
+    licence = arguments.licence.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        made = model.save_pretrained(folder, precision="half")
+        (made / "LICENSE.txt").write_text(licence, encoding="utf-8")
+        figures(evaluation).to_csv(made / "figures.csv", index=False)
+        names = [Path(name).name for name in predictions["sample_id"]]
+        hashes = sorted(hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS] for name in names)
+        (made / "held_out.txt").write_text("\n".join(hashes) + "\n", encoding="utf-8")
+        size = sum(path.stat().st_size for path in made.iterdir())
+        if size > LARGEST:
+            raise SystemExit(f"{size:,} bytes; a bundled model has at most {LARGEST:,}")
+        out.mkdir(parents=True, exist_ok=True)
+        for path in made.iterdir():
+            shutil.copyfile(path, out / path.name)  # not its mode: it is for its owner alone
+    print(f"wrote {out}: {size:,} bytes")
+
+
+def figures(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the figures of the card, a row a figure."""
+    frame = evaluation.to_frame()
+    frame = frame[(frame["stat"] == "value") & frame["class"].isin(["", "overall"])]
+    wanted = {(task, metric) for task, names in KEPT.items() for metric in names}
+    pairs = zip(frame["task"], frame["metric"], strict=True)
+    frame = frame[[pair in wanted for pair in pairs]]
+    columns = ["task", "metric", "by", "bin", "n", "value", "ci_low", "ci_high"]
+    return frame.dropna(subset="value")[columns].round(6)
+
+
+if __name__ == "__main__":
+    main()
