@@ -228,10 +228,10 @@ class Model(nn.Module):
         ----------
         inputs : path, folder, array, PIL image, bytes, Dataset, CachedImages, or a sequence
             Arrays are uint8 RGB of shape (H, W, 3), or (N, H, W, 3) for several. Every image is cut
-            to its largest centred square and scaled to `image_size`; a log warning names images that
-            are plainly no face chips (`faceattr.faces.looks_like_chip`). Of a Dataset, the CachedImages
-            that ``ImageCache().open(dataset, model.image_size)`` returns give the same table
-            without decoding.
+            to its largest centred square and scaled to `image_size`; a log warning names images
+            that are plainly no face chips (`faceattr.faces.looks_like_chip`). Of a Dataset, the
+            CachedImages that ``ImageCache().open(dataset, model.image_size)`` returns give the same
+            table without decoding.
         batch_size : int, default 64
             Images a forward pass.
         progress : bool, default False
