@@ -34,7 +34,7 @@ def astronaut() -> np.ndarray:
 class TestWarp:
     @pytest.mark.parametrize(
         ("scale", "degrees", "largest"),
-        [(1.0, 0.0, 0.5), (1.7, 25.0, 2.5), (1.0, -60.0, 3.0), (2.5, 170.0, 2.5), (0.8, 10.0, 4.0)],
+        [(1.0, 0.0, 1.0), (1.7, 25.0, 1.6), (1.0, -60.0, 1.8), (2.5, 170.0, 1.4), (0.8, 10.0, 2.3)],
     )
     def test_a_drawing_in_a_photo_comes_back(
         self, scale: float, degrees: float, largest: float
@@ -44,9 +44,10 @@ class TestWarp:
         landmarks = put(chip, photo, placing(scale, degrees, (350.0, 310.0)))
         back = align_face(photo, landmarks, SIDE)
         inner = slice(3, -3)  # the rim is mixed with the photo
-        assert apart(back[inner, inner], chip[inner, inner]) < largest
-        moved = align_face(photo, landmarks + 2 * scale, SIDE)
-        assert apart(moved[inner, inner], chip[inner, inner]) > 2 * largest
+        error = apart(back[inner, inner], chip[inner, inner])
+        assert error < largest
+        moved = align_face(photo, landmarks + 0.5 * scale, SIDE)  # by half a pixel of the chip
+        assert apart(moved[inner, inner], chip[inner, inner]) > error + 1
 
     def test_a_chip_stays_as_it_is(self) -> None:
         chip = drawing(1)

@@ -184,6 +184,10 @@ class TestFindAndCrop:
         np.testing.assert_allclose(row["box_x"], face.box[0])
         assert found["error"].iloc[2] == "no face was found"
         assert len(find_faces([], album)) == 0
+        with pytest.raises(ModelFileError, match=r"gone\.onnx"):
+            find_faces("photos", "gone.onnx")
+        with pytest.raises(InvalidTypeError, match="detector: not a face detector"):
+            crop_faces("photos", "chips", 3)  # type: ignore[arg-type]
 
     def test_chips_as_files(self, album: Remembered) -> None:
         found = crop_faces("photos", "chips", album, size=SIDE)

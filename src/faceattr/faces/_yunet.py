@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["YuNet", "read_weights"]
 _COLUMNS = 15
 _MOST_BOXES = 5000
 _PROBE = 64
+_LOADING = threading.Lock()
 
 
 def read_weights(path: str | Path) -> bytes:
@@ -84,9 +86,10 @@ class YuNet:
 def _without_notes() -> Iterator[None]:
     """Keep OpenCV 5 from a note on stderr each time a network is loaded."""
     logging = cv2.utils.logging
-    before = logging.getLogLevel()
-    logging.setLogLevel(min(before, logging.LOG_LEVEL_ERROR))
-    try:
-        yield
-    finally:
-        logging.setLogLevel(before)
+    with _LOADING:  # the level is one for all threads
+        before = logging.getLogLevel()
+        logging.setLogLevel(min(before, logging.LOG_LEVEL_ERROR))
+        try:
+            yield
+        finally:
+            logging.setLogLevel(before)

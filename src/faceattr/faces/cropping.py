@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from faceattr._requests import ImagesInput, gather_requests, text_array
 from faceattr._validation import check_integer, check_output_folder
 from faceattr.exceptions import OutputError
-from faceattr.faces.detector import Detector
+from faceattr.faces.detector import Detector, as_detector
 from faceattr.faces.searching import FaceRows, search_photos
 from faceattr.images import UInt8Image
 
@@ -22,7 +22,7 @@ __all__ = ["crop_faces"]
 def crop_faces(
     photos: ImagesInput,
     output: str | Path,
-    detector: Detector,
+    detector: Detector | str | Path,
     *,
     size: int = 200,
     progress: bool = False,
@@ -38,7 +38,8 @@ def crop_faces(
         As `Model.predict` takes them.
     output : path
         A folder; made where it is missing. Files of the same names are replaced.
-    detector : FaceDetector, or another Detector
+    detector : FaceDetector, another Detector, or path
+        A path is that of a YuNet's ONNX file.
     size : int, default 200
         Side length of the chips in pixels, 1 to 4096.
     progress : bool, default False
@@ -60,9 +61,10 @@ def crop_faces(
     check_integer(size, "size", low=1, high=4096)
     requests = gather_requests(photos, "photos")
     rows = FaceRows(requests)
+    finder = as_detector(detector, "detector")
     folder = check_output_folder(output, "output")
     files: dict[int, str] = {}
-    found = search_photos(requests, detector, size)
+    found = search_photos(requests, finder, size)
     for searched in tqdm(found, total=len(requests), unit="photo", disable=not progress):
         for row, chip in zip(rows.add(searched), searched.chips, strict=True):
             files[row] = _write(chip, folder / f"{len(files):06d}.png")

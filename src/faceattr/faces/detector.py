@@ -19,7 +19,7 @@ from faceattr.faces.alignment import similarity_transform, warp
 from faceattr.faces.template import template_points
 from faceattr.images import ImageSource, UInt8Image, read_image
 
-__all__ = ["Detector", "Face", "FaceDetector"]
+__all__ = ["Detector", "Face", "FaceDetector", "as_detector"]
 
 Rows: TypeAlias = npt.NDArray[np.float64]
 
@@ -197,6 +197,21 @@ class FaceDetector:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _loaded=_Loaded())
+
+
+def as_detector(faces: Detector | str | Path, argument: str = "faces") -> Detector:
+    """Return a detector, given as such or as the path of its file; InvalidTypeError otherwise."""
+    if isinstance(faces, str | Path):
+        return FaceDetector(faces)
+    if isinstance(faces, Detector):
+        return faces
+    raise InvalidTypeError(
+        "not a face detector",
+        argument=argument,
+        expected="a FaceDetector, or the path of a YuNet's ONNX file",
+        found=type(faces).__name__,
+        hint=f'{argument}="face_detection_yunet_2023mar.onnx"',
+    )
 
 
 class _Loaded(threading.local):

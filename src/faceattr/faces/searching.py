@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from faceattr._parallel import map_threads
 from faceattr._requests import ImagesInput, Requests, gather_requests, text_array
 from faceattr.exceptions import ImageReadError, InvalidTypeError, TableError
 from faceattr.faces.alignment import align_face
-from faceattr.faces.detector import Detector, Face, FaceDetector
+from faceattr.faces.detector import Detector, Face, FaceDetector, as_detector
 from faceattr.faces.template import LANDMARKS
 from faceattr.images import UInt8Image
 
@@ -146,14 +147,17 @@ class FaceRows:
         return np.array(values, dtype=np.float64).reshape(-1, len(_POINT_COLUMNS))
 
 
-def find_faces(photos: ImagesInput, detector: Detector, *, progress: bool = False) -> pd.DataFrame:
+def find_faces(
+    photos: ImagesInput, detector: Detector | str | Path, *, progress: bool = False
+) -> pd.DataFrame:
     """Find the faces of photos, without predicting anything.
 
     Parameters
     ----------
     photos : path, folder, array, PIL image, bytes, Dataset, or a sequence
         As `Model.predict` takes them.
-    detector : FaceDetector, or another Detector
+    detector : FaceDetector, another Detector, or path
+        A path is that of a YuNet's ONNX file.
     progress : bool, default False
         Show a progress bar on stderr.
 
@@ -179,7 +183,7 @@ def find_faces(photos: ImagesInput, detector: Detector, *, progress: bool = Fals
     """
     requests = gather_requests(photos, "photos")
     rows = FaceRows(requests)
-    found = search_photos(requests, detector)
+    found = search_photos(requests, as_detector(detector, "detector"))
     for searched in tqdm(found, total=len(requests), unit="photo", disable=not progress):
         rows.add(searched)
     table = rows.to_table(landmarks=True)

@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from faceattr._requests import ImagesInput, gather_requests
 from faceattr._validation import check_integer
-from faceattr.exceptions import InvalidTypeError
-from faceattr.faces import Detector, FaceDetector
+from faceattr.faces import Detector
+from faceattr.faces.detector import as_detector
 from faceattr.faces.searching import FaceRows, search_photos
 from faceattr.images import UInt8Image
 from faceattr.models.predict import evaluation_mode, forward, predictions_table
@@ -37,7 +37,7 @@ def predict_photos(
     Photos are read once, and only the chips of a few are held at any time.
     """
     check_integer(batch_size, "batch_size", low=1)
-    detector = _as_detector(faces)
+    detector = as_detector(faces)
     requests = gather_requests(inputs)
     rows = FaceRows(requests)
     positions: list[int] = []
@@ -55,17 +55,3 @@ def predict_photos(
             outputs.append(forward(model, np.stack(waiting)))
     where = np.array(positions, dtype=np.int64)
     return predictions_table(model, rows.to_table(), where, outputs, rows.errors)
-
-
-def _as_detector(faces: Detector | str | Path) -> Detector:
-    if isinstance(faces, str | Path):
-        return FaceDetector(faces)
-    if isinstance(faces, Detector):
-        return faces
-    raise InvalidTypeError(
-        "not a face detector",
-        argument="faces",
-        expected="a FaceDetector, or the path of a YuNet's ONNX file",
-        found=type(faces).__name__,
-        hint='faces="face_detection_yunet_2023mar.onnx"',
-    )
