@@ -68,9 +68,9 @@ class WatchedRequests(Requests):
             f"{names[row]} ({'x'.join(map(str, self.strange[row]))})" for row in first
         )
         _log.warning(
-            "%d of %d images are plainly no face chips (sides of 4 to 3 or more unequal, or of "
-            "over %d pixels), such as %s: of each the central square was taken for a face. To "
-            'search for faces: model.predict(photos, faces="yunet.onnx")',
+            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer than "
+            "%d pixels), such as %s: the central square of each was taken for a face; "
+            'model.predict(photos, faces="yunet.onnx") searches for faces instead',
             len(self.strange),
             len(self),
             _LARGEST_CHIP,
