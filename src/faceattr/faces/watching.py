@@ -68,8 +68,8 @@ class WatchedRequests(Requests):
             f"{names[row]} ({'x'.join(map(str, self.strange[row]))})" for row in first
         )
         _log.warning(
-            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer than "
-            "%d pixels), such as %s: the central square of each was taken for a face; "
+            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer "
+            "than %d pixels), such as %s: the central square of each was taken for a face; "
             'model.predict(photos, faces="yunet.onnx") searches for faces instead',
             len(self.strange),
             len(self),
