@@ -330,6 +330,15 @@ def test_search_optuna(tmp_path, monkeypatch, capsys):
     assert "2 of 3 trials are done" in capsys.readouterr().out
 
 
+def test_photos(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    load("photos", monkeypatch).main(images=120, epochs=1)
+    written = {path.name for path in (tmp_path / "photos-output").iterdir()}
+    assert {"photos", "chips", "chips.png", "predictions.csv"} <= written
+    assert "12 faces in 4 photos" in capsys.readouterr().out
+
+
 def test_explain(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     load("explain", monkeypatch).main(images=60, epochs=1, explained=3)

@@ -38,6 +38,7 @@ def test_import_faceattr_loads_nothing_heavy() -> None:
         "faceattr.data.audit.page",
         "faceattr.evaluation",
         "faceattr.explain",
+        "faceattr.faces",
         "faceattr.images",
         "faceattr.quality",
         "faceattr.report",

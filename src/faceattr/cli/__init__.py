@@ -21,6 +21,7 @@ from faceattr import __version__
 from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._explanation import add_explain
+from faceattr.cli._faces import add_faces_option, tell_unpredicted
 from faceattr.cli._options import add_model_option
 from faceattr.cli._output import (
     add_command,
@@ -116,9 +117,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         progress=not arguments.quiet,
         shard=arguments.shard,
+        faces=arguments.faces,
     )
     show_table(arguments, "predictions", table)
-    none_read = tell_unread(arguments, table, table["error"])
+    none_read = tell_unpredicted(arguments, table)
     # The part is whole, and what was not read is in it: a scheduler has nothing to repeat.
     return FAILURE if none_read and arguments.shard is None else 0
 
@@ -211,6 +213,7 @@ def _add_predict(commands: Any) -> None:
     command.add_argument(
         "--shard", metavar="I/N", help="only part I of N, into --output; `merge` puts them together"
     )
+    add_faces_option(command)
 
 
 def _add_duplicates(commands: Any) -> None:

@@ -39,6 +39,7 @@ def run_prediction(
     batch_size: int = 64,
     progress: bool = False,
     shard: Shard | str | None = None,
+    faces: str | Path | None = None,
 ) -> pd.DataFrame:
     """Predict images with a saved model.
 
@@ -58,6 +59,9 @@ def run_prediction(
     shard : Shard or str, optional
         Predict only this part of the images, such as ``"2/8"``, and write it so that `run_merge`
         puts all parts together; needs `output`, and images that are each given once.
+    faces : path, optional
+        The ONNX file of a face detector (YuNet): the images are photos, and each face found in them
+        is a row. Not for parts.
 
     Returns
     -------
@@ -68,15 +72,16 @@ def run_prediction(
     Raises
     ------
     ModelFileError
-        If there is no saved model, or it is damaged.
+        If there is no saved model or detector, or it is damaged.
     InvalidArgumentError
         If there is nothing to predict, a folder of images is one of a model, `output` is no name
-        of a table, or there is no such part.
+        of a table, there is no such part, or faces are to be searched in parts.
     OutputError
         If `output` cannot be written.
     """
     target = None if output is None else table_file(output, "output")
     part = check_part(shard, target)
+    _check_whole(part, faces)
     images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
     if part is not None:
         return _predict_part(model, images, part, batch_size=batch_size, progress=progress)
@@ -84,10 +89,21 @@ def run_prediction(
     from faceattr.tables import write_table
 
     loaded = Model.from_pretrained(model)
-    table = loaded.predict(images, batch_size=batch_size, progress=progress)
+    table = loaded.predict(images, batch_size=batch_size, progress=progress, faces=faces)
     if target is not None:
         write_table(table, target)
     return table
+
+
+def _check_whole(part: Part | None, faces: str | Path | None) -> None:
+    if part is not None and faces is not None:
+        raise InvalidArgumentError(
+            "parts have a row an image, and faces are not known before they are found",
+            argument="shard",
+            expected="None where faces are searched",
+            found=str(part.shard),
+            hint="predict sub-folders one by one, and put their tables together with pandas.concat",
+        )
 
 
 def _predict_part(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from faceattr._requests import ImagesInput
     from faceattr.calibration import Calibration
+    from faceattr.faces import Detector
     from faceattr.images import UInt8Image
 
 __all__ = ["Model"]
@@ -236,7 +237,12 @@ class Model(nn.Module):
         return self
 
     def predict(
-        self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
+        self,
+        inputs: ImagesInput,
+        *,
+        batch_size: int = 64,
+        progress: bool = False,
+        faces: Detector | str | Path | None = None,
     ) -> pd.DataFrame:
         """Predict images, in true batches.
 
@@ -244,13 +250,17 @@ class Model(nn.Module):
         ----------
         inputs : path, folder, array, PIL image, bytes, Dataset, CachedImages, or a sequence
             Arrays are uint8 RGB of shape (H, W, 3), or (N, H, W, 3) for several. Every image is cut
-            to its largest centred square and scaled to `image_size`. Of a Dataset, the CachedImages
-            that ``ImageCache().open(dataset, model.image_size)`` returns give the same table
-            without decoding.
+            to its largest centred square and scaled to `image_size`; a log warning names images
+            that are plainly no face chips (`faceattr.faces.looks_like_chip`). Of a Dataset, the
+            CachedImages that ``ImageCache().open(dataset, model.image_size)`` returns give the same
+            table without decoding.
         batch_size : int, default 64
             Images a forward pass.
         progress : bool, default False
             Show a progress bar on stderr.
+        faces : FaceDetector, or path, optional
+            The images are photos: find the faces in them, warp each to the template and predict it.
+            A path is that of a YuNet's ONNX file; see `faceattr.faces`.
 
         Returns
         -------
@@ -263,13 +273,25 @@ class Model(nn.Module):
             `Calibration.apply` adds. The `error` of an unreadable
             image is filled in and its predictions are missing; the other rows are not affected.
 
+            With `faces` one row a face, ``photo.jpg#0``, ``photo.jpg#1``, ..., in the order of the
+            photos and in each from left to right, with ``face`` (its number), ``box_x``, ``box_y``,
+            ``box_w``, ``box_h`` (pixels of the upright photo) and ``detector_score`` (0-1); what is
+            known of a photo stands on each of its rows. A photo without a face keeps one row with
+            its own id and the reason in ``error``.
+
         Raises
         ------
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
         InvalidArgumentError
             If a folder holds no image.
+        ModelFileError
+            If the file of the face detector is missing, or no YuNet.
         """
+        if faces is not None:
+            from faceattr.models.photos import predict_photos
+
+            return predict_photos(self, inputs, faces, batch_size=batch_size, progress=progress)
         from faceattr.models.predict import predict
 
         return predict(self, inputs, batch_size=batch_size, progress=progress)

@@ -17,6 +17,7 @@ from faceattr._memory import keep_freed_memory
 from faceattr._requests import ImagesInput, Known, Requests, gather_requests, text_array
 from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidTypeError, TableError
+from faceattr.faces.watching import watch_requests
 from faceattr.images import UInt8Image
 from faceattr.models.reading import ReadBatch, read_batches
 from faceattr.tables import pred_column, prob_column
@@ -84,6 +85,7 @@ def _reading(
     model: Model, requests: Requests, batch_size: int, progress: bool
 ) -> Iterator[Iterator[ReadBatch]]:
     """Give the images of requests in batches, with the model in evaluation mode until the end."""
+    watched = watch_requests(requests)
     # One batch is done before keeping memory would pay.
     many = keep_freed_memory() if len(requests) > batch_size else nullcontext()
     with (
@@ -91,7 +93,8 @@ def _reading(
         evaluation_mode(model),
         tqdm(total=len(requests), unit="image", disable=not progress) as bar,
     ):
-        yield _counted(read_batches(requests, model.image_size, batch_size), bar)
+        yield _counted(read_batches(watched, model.image_size, batch_size), bar)
+    watched.tell()
 
 
 def _counted(batches: Iterable[ReadBatch], bar: tqdm[Any]) -> Iterator[ReadBatch]:

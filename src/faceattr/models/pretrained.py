@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from faceattr._validation import check_choice, check_output_folder
 from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
+from faceattr.faces.template import CROP_TEMPLATE
 from faceattr.models._files import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
 from faceattr.models.bundled import give_notice
 from faceattr.models.precision import PRECISIONS, in_precision
@@ -25,19 +26,9 @@ from faceattr.tasks import TaskSet
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
-__all__ = ["CROP_TEMPLATE", "describe_network", "load_model", "save_model", "write_weights"]
+__all__ = ["describe_network", "load_model", "save_model", "write_weights"]
 
 FORMAT_VERSION = 1
-
-CROP_TEMPLATE = {
-    "size": 200,
-    "left_eye": [60, 57],
-    "right_eye": [137, 56],
-    "nose": [101, 100],
-    "left_mouth_corner": [66, 135],
-    "right_mouth_corner": [134, 134],
-}
-"""Median position (x, y) of the landmarks on a 200 x 200 UTKFace chip, as seen in the image."""
 
 _VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
 

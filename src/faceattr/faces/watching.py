@@ -1,0 +1,83 @@
+"""What is plainly no face chip is told where it is taken for one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from faceattr._requests import Requests
+from faceattr.images import UInt8Image
+
+__all__ = ["WatchedRequests", "looks_like_chip", "watch_requests"]
+
+_log = logging.getLogger("faceattr.faces")
+
+_MOST_UNEQUAL = (4, 3)
+_LARGEST_CHIP = 2000
+_EXAMPLES = 3
+
+
+def looks_like_chip(height: int, width: int) -> bool:
+    """Tell whether an image may be a face chip, by its size alone.
+
+    It plainly is none where its sides are as unequal as those of most cameras' photos (4 to 3 or
+    more), or longer than 2,000 pixels. A square photo of a whole person passes.
+
+    Parameters
+    ----------
+    height, width : int
+        In pixels.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from faceattr.faces import looks_like_chip
+    >>> looks_like_chip(200, 200), looks_like_chip(218, 178), looks_like_chip(480, 640)
+    (True, True, False)
+    """
+    long, short = max(height, width), min(height, width)
+    return long <= _LARGEST_CHIP and _MOST_UNEQUAL[1] * long < _MOST_UNEQUAL[0] * short
+
+
+@dataclass(frozen=True)
+class WatchedRequests(Requests):
+    """Requests that remember which of their images are plainly no chips."""
+
+    strange: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def read(self, position: int) -> UInt8Image:
+        """Return the image at a position, or raise ImageReadError."""
+        image = super().read(position)
+        height, width = image.shape[:2]
+        if not looks_like_chip(height, width):
+            self.strange[position] = (width, height)
+        return image
+
+    def tell(self) -> None:
+        """Log one warning of all that were read, if there were any."""
+        if not self.strange:
+            return
+        first = sorted(self.strange)[:_EXAMPLES]
+        names = np.asarray(self.known["sample_id"], dtype=object)
+        shown = ", ".join(
+            f"{names[row]} ({'x'.join(map(str, self.strange[row]))})" for row in first
+        )
+        _log.warning(
+            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer "
+            "than %d pixels), such as %s: the central square of each was taken for a face; "
+            'model.predict(photos, faces="yunet.onnx") searches for faces instead',
+            len(self.strange),
+            len(self),
+            _LARGEST_CHIP,
+            shown,
+        )
+
+
+def watch_requests(requests: Requests) -> WatchedRequests:
+    """Return requests that remember which of their images are plainly no chips."""
+    return WatchedRequests(**{item.name: getattr(requests, item.name) for item in fields(Requests)})

@@ -1,0 +1,278 @@
+"""Prediction of photos: a row a face, nothing lost, chips as the template wants them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from face_samples import SIDE, Remembered, drawing, placing, put
+from faceattr import Dataset, Model, RegressionTask
+from faceattr.cli import main
+from faceattr.exceptions import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ModelFileError,
+    OutputError,
+    TableError,
+)
+from faceattr.faces import (
+    FACE_COLUMNS,
+    Face,
+    FaceDetector,
+    align_face,
+    crop_faces,
+    find_faces,
+    looks_like_chip,
+)
+from faceattr.jobs import run_prediction
+from faceattr.tables import read_table, write_table
+
+AGE = RegressionTask("age", bounds=(0, 116))
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(tasks=AGE, weights=None, image_size=32, seed=1).eval()
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
+    """A folder ``photos`` of five files with 2, 0, 1 and 3 faces and a damaged one among them."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("photos")
+    folder.mkdir()
+    detector = Remembered()
+    number = 0
+    for name, count in (("a", 2), ("b", 0), ("d", 1), ("e", 3)):
+        photo = np.full((260, 640, 3), 40 * count, dtype=np.uint8)
+        landmarks = []
+        for place in range(count):
+            where = placing(0.6 + 0.2 * place, 15.0 * (place - 1), (110.0 + 210 * place, 130.0))
+            landmarks.append(put(drawing(number), photo, where))
+            number += 1
+        Image.fromarray(photo).save(folder / f"{name}.png")
+        detector.add(photo, landmarks)
+    (folder / "c.jpg").write_bytes(b"no image")
+    return detector
+
+
+IDS = ["a.png#0", "a.png#1", "b.png", "c.jpg", "d.png#0", "e.png#0", "e.png#1", "e.png#2"]
+
+
+class TestPredict:
+    @pytest.mark.parametrize("batch_size", [1, 4, 64])
+    def test_a_row_a_face_and_one_for_a_photo_without(
+        self, model: Model, album: Remembered, batch_size: int
+    ) -> None:
+        found = model.predict("photos", faces=album, batch_size=batch_size)
+        assert found["sample_id"].tolist() == IDS
+        assert found["path"].tolist() == [
+            str(Path("photos", name.partition("#")[0])) for name in IDS
+        ]
+        numbers = [0, 1, None, None, 0, 0, 1, 2]
+        assert [None if n is pd.NA else n for n in found["face"]] == numbers
+        bare = found["sample_id"].isin(["b.png", "c.jpg"])
+        assert found["error"].tolist() == [
+            *["", "", "no face was found", "not an image file"],
+            *[""] * 4,
+        ]
+        for name in (*FACE_COLUMNS, "age_pred", "age_q95"):
+            assert found[name].isna().tolist() == bare.tolist(), name
+        start = ["sample_id", "path", *FACE_COLUMNS, "age_pred"]
+        assert found.columns[: len(start)].tolist() == start
+        np.testing.assert_allclose(found["detector_score"].dropna()[:2], [0.9, 0.89])
+
+    def test_predicted_are_the_aligned_chips(self, model: Model, album: Remembered) -> None:
+        found = model.predict("photos", faces=album)
+        photo = np.array(Image.open("photos/e.png"))
+        chips = [align_face(photo, face.landmarks, 32) for face in album.detect(photo)]
+        alone = model.predict(np.stack(chips))
+        np.testing.assert_allclose(found["age_pred"][-3:], alone["age_pred"], atol=1e-4)
+        whole = model.predict([drawing(3), drawing(4), drawing(5)])
+        np.testing.assert_allclose(found["age_pred"][-3:], whole["age_pred"], atol=1.0)
+
+    def test_the_table_is_kept_without_loss(self, model: Model, album: Remembered) -> None:
+        found = model.predict("photos", faces=album)
+        write_table(found, "faces.csv")
+        pd.testing.assert_frame_equal(read_table("faces.csv"), found)
+
+    def test_what_is_known_of_a_photo_stands_on_each_row(
+        self, model: Model, album: Remembered
+    ) -> None:
+        names = sorted(path.name for path in Path("photos").iterdir())
+        table = pd.DataFrame(
+            {
+                "sample_id": names,
+                "path": [f"photos/{name}" for name in names],
+                "age": np.arange(5.0),
+                "camera": [f"camera {name}" for name in names],
+            }
+        )
+        photos = Dataset(table, tasks=AGE)
+        found = model.predict(photos, faces=album)
+        assert found["sample_id"].tolist() == IDS
+        assert found["age"].tolist() == [0, 0, 1, 2, 3, 4, 4, 4]
+        assert found["camera"].iloc[-1] == "camera e.png"
+        with pytest.raises(TableError, match="box_w"):
+            model.predict(Dataset(table.assign(box_w=1.0), tasks=AGE), faces=album)
+
+    def test_photos_that_are_no_files(self, model: Model, album: Remembered) -> None:
+        photo = np.array(Image.open("photos/a.png"))
+        data = Path("photos/d.png").read_bytes()
+        found = model.predict([photo, data, photo[:50]], faces=album)
+        assert found["sample_id"].tolist() == [
+            *["item-000000#0", "item-000000#1", "item-000001#0"],
+            "item-000002",
+        ]
+        listed = model.predict(["photos/d.png", "photos/d.png"], faces=album)
+        assert listed["sample_id"].tolist() == ["photos/d.png#0"] * 2
+
+    def test_nothing_found_and_nothing_asked(self, model: Model, album: Remembered) -> None:
+        bare = model.predict(["photos/b.png", "gone.jpg"], faces=album)
+        assert (bare["error"] != "").all()
+        assert bare["age_pred"].isna().all()
+        nothing = model.predict([], faces=album)
+        assert len(nothing) == 0
+        assert nothing.columns.tolist() == bare.columns.tolist()
+
+    def test_the_mode_of_the_model_is_left_as_it_was(self, album: Remembered) -> None:
+        model = Model(tasks=AGE, weights=None, image_size=32, seed=1)
+        model.train()
+        found = model.predict("photos", faces=album)
+        assert model.training
+        pd.testing.assert_frame_equal(found, model.eval().predict("photos", faces=album))
+
+    def test_what_is_no_detector(self, model: Model, album: Remembered) -> None:
+        with pytest.raises(InvalidTypeError, match=r"faces: not a face detector.*found: bool"):
+            model.predict("photos", faces=True)  # type: ignore[arg-type]
+        with pytest.raises(ModelFileError, match=r"nowhere\.onnx"):
+            model.predict("photos", faces="nowhere.onnx")
+        with pytest.raises(InvalidArgumentError, match="batch_size"):
+            model.predict("photos", faces=album, batch_size=0)
+
+    def test_memory_is_bounded(self, model: Model) -> None:
+        class Crowd:
+            def detect(self, photo: np.ndarray, /) -> list[Face]:
+                points = np.array([(3.0, 3.0), (7, 3), (5, 5), (3, 7), (7, 7)])
+                return [Face((0.0, 0.0, 9.0, 9.0), points, 0.7)] * 100
+
+        sizes: list[int] = []
+        handle = model.register_forward_pre_hook(lambda _, images: sizes.append(len(images[0])))
+        try:
+            found = model.predict([drawing(0)] * 3, faces=Crowd(), batch_size=64)
+        finally:
+            handle.remove()
+        assert len(found) == 300
+        assert sizes == [64, 64, 64, 64, 44]
+        assert found["age_pred"].nunique() <= 5  # they are all the same picture
+
+
+class TestFindAndCrop:
+    def test_a_table_of_faces(self, album: Remembered) -> None:
+        found = find_faces("photos", album)
+        assert found["sample_id"].tolist() == IDS
+        (face,) = album.detect(np.array(Image.open("photos/d.png")))
+        row = found[found["sample_id"] == "d.png#0"].iloc[0]
+        np.testing.assert_allclose(row[["nose_x", "nose_y"]].astype(float), face.landmarks[2])
+        np.testing.assert_allclose(row["box_x"], face.box[0])
+        assert found["error"].iloc[2] == "no face was found"
+        assert len(find_faces([], album)) == 0
+        with pytest.raises(ModelFileError, match=r"gone\.onnx"):
+            find_faces("photos", "gone.onnx")
+        with pytest.raises(InvalidTypeError, match="detector: not a face detector"):
+            crop_faces("photos", "chips", 3)  # type: ignore[arg-type]
+
+    def test_chips_as_files(self, album: Remembered) -> None:
+        found = crop_faces("photos", "chips", album, size=SIDE)
+        assert found["sample_id"].tolist() == IDS
+        files = found.loc[found["error"] == "", "chip"]
+        assert [Path(name).name for name in files] == [f"00000{n}.png" for n in range(6)]
+        assert found.loc[found["error"] != "", "chip"].tolist() == ["", ""]
+        for number, name in enumerate(files):
+            chip = np.array(Image.open(name)).astype(float)
+            assert np.abs(chip - drawing(number))[8:-8, 8:-8].mean() < 8
+        assert len(list(Path("chips").iterdir())) == 6
+
+    def test_where_nothing_can_be_written(self, album: Remembered) -> None:
+        Path("file").touch()
+        with pytest.raises(OutputError, match="output"):
+            crop_faces("photos", "file", album)
+
+
+class TestNoDetector:
+    @pytest.mark.parametrize(
+        ("height", "width", "may_be"),
+        [
+            *[(200, 200, True), (218, 178, True), (1, 1, True), (1024, 1024, True)],
+            *[(2000, 1900, True), (100, 130, True), (480, 640, False), (1350, 1080, True)],
+            *[(4000, 6000, False), (2400, 2400, False), (900, 1600, False), (1, 10, False)],
+        ],
+    )
+    def test_what_may_be_a_chip(self, height: int, width: int, may_be: bool) -> None:
+        assert looks_like_chip(height, width) is may_be
+
+    def test_photos_are_told_once(
+        self, model: Model, album: Remembered, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Image.fromarray(drawing(0)).save("photos/f.png")
+        with caplog.at_level(logging.WARNING):
+            found = model.predict("photos", batch_size=2)
+        assert found["error"].tolist() == ["", "", "not an image file", "", "", ""]
+        (record,) = caplog.records
+        assert "4 of 6 images are plainly no face chips" in record.getMessage()
+        assert "a.png (640x260), b.png (640x260), d.png (640x260):" in record.getMessage()
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            model.extract_features(["photos/e.png"])
+        assert "1 of 1 images are plainly no face chips" in caplog.text
+
+    def test_chips_drawings_and_searched_photos_are_not(
+        self, model: Model, album: Remembered, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            model.predict(Dataset.synthetic(6, size=64))
+            model.predict([drawing(0), drawing(0)[:, :160], cv2.resize(drawing(1), (1024, 1024))])
+            model.predict("photos", faces=album)
+        assert caplog.records == []
+
+    def test_the_central_square_is_what_is_predicted(self, model: Model, album: Remembered) -> None:
+        photo = np.array(Image.open("photos/e.png"))
+        both = model.predict([photo, photo[:, 190:450]])["age_pred"]
+        assert both[0] == pytest.approx(both[1], abs=1e-4)
+
+
+class TestCommand:
+    @pytest.fixture
+    def folder(self, model: Model, album: Remembered) -> Path:
+        return model.save_pretrained("model")
+
+    def test_with_the_detector(
+        self, folder: Path, yunet: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ["predict", str(folder), "photos", "--faces", str(yunet), "--json", "--quiet"]
+        assert main(argv) == 0
+        shown = capsys.readouterr()
+        rows = json.loads(shown.out)["predictions"]
+        by_hand = Model.from_pretrained(folder).predict("photos", faces=FaceDetector(yunet))
+        assert [row["sample_id"] for row in rows] == by_hand["sample_id"].tolist()
+        assert [row["face"] for row in rows if row["sample_id"].startswith("e")] == [0, 1, 2]
+        assert next(row for row in rows if row["sample_id"] == "b.png")["face"] is None
+        assert "6 faces in 5 photos" in shown.err
+        assert "2 of 5 photos have no face" in shown.err
+        assert "b.png: no face was found" in shown.err
+        assert main([*argv[:2], "photos/b.png", *argv[3:]]) == 1
+
+    def test_without_its_file(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", str(folder), "photos", "--faces", "gone.onnx", "--quiet"]) == 1
+        assert "the face detector cannot be opened" in capsys.readouterr().err
+
+    def test_not_in_parts(self, folder: Path) -> None:
+        with pytest.raises(InvalidArgumentError, match=r"shard.*not known before they are found"):
+            run_prediction(folder, "photos", shard="1/2", output="p.csv", faces="any.onnx")
