@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from faceattr._requests import ImagesInput
     from faceattr.calibration import Calibration
     from faceattr.images import UInt8Image
+    from faceattr.models.export.onnx_model import OnnxModel
+    from faceattr.models.export.report import ExportReport
 
 __all__ = ["Model"]
 
@@ -214,7 +216,12 @@ class Model(nn.Module):
         return self
 
     def predict(
-        self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
+        self,
+        inputs: ImagesInput,
+        *,
+        batch_size: int = 64,
+        progress: bool = False,
+        runtime: str = "torch",
     ) -> pd.DataFrame:
         """Predict images, in true batches.
 
@@ -229,6 +236,11 @@ class Model(nn.Module):
             Images a forward pass.
         progress : bool, default False
             Show a progress bar on stderr.
+        runtime : {"torch", "onnx", "auto"}, default "torch"
+            What computes. ``"onnx"`` is ONNX Runtime (the extra ``onnx``): the model is exported in
+            memory, which takes seconds, compared with itself, and kept until its weights change.
+            ``"auto"`` takes it where it can be had. Predictions differ in the last digits; for many
+            calls on single images `export` the model and load it with `from_onnx`.
 
         Returns
         -------
@@ -246,11 +258,15 @@ class Model(nn.Module):
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
         InvalidArgumentError
-            If a folder holds no image.
+            If a folder holds no image, or there is no such runtime.
+        ExportError, MissingDependencyError
+            If the runtime is ``"onnx"`` and the model cannot be exported.
         """
+        from faceattr.models.export.choosing import choose_runtime
         from faceattr.models.predict import predict
 
-        return predict(self, inputs, batch_size=batch_size, progress=progress)
+        chosen = choose_runtime(self, runtime)
+        return predict(chosen, inputs, batch_size=batch_size, progress=progress)
 
     def extract_features(
         self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
@@ -281,7 +297,7 @@ class Model(nn.Module):
         InvalidArgumentError
             If a folder holds no image.
         """
-        from faceattr.models.predict import extract_features
+        from faceattr.models.torch_runtime import extract_features
 
         return extract_features(self, inputs, batch_size=batch_size, progress=progress)
 
@@ -309,8 +325,9 @@ class Model(nn.Module):
             If the images are of another size or kind.
         """
         from faceattr.models.predict import predict_values
+        from faceattr.models.torch_runtime import TorchRuntime
 
-        return predict_values(self, images, batch_size)
+        return predict_values(TorchRuntime(self), images, batch_size)
 
     def grad_cam(self, images: UInt8Image) -> dict[str, npt.NDArray[np.float32]]:
         """Return which places of the last feature map each output rests on.
@@ -348,6 +365,63 @@ class Model(nn.Module):
         from faceattr.models.pretrained import save_model
 
         return save_model(self, folder)
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        quantize: str | None = None,
+        images: ImagesInput | None = None,
+        tolerance: float | Mapping[str, float] | None = None,
+    ) -> ExportReport:
+        """Write the model as one file that runs without this library, and compare it.
+
+        Normalisation is inside: images go in as uint8 RGB ``(N, 3, image_size, image_size)``, any
+        number at once. Tasks, decoding, calibration and the card travel in the file. What was
+        written is read back and has to predict what the model predicts; else no file is left.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.onnx`` (ONNX Runtime and others; the extra ``onnx``) or ``.pt2``
+            (`torch.export.load`).
+        quantize : {None, "int8"}
+            ``"int8"`` makes as many layers 8-bit as the tolerance allows; ONNX only.
+        images : as `predict` takes them, optional
+            Faces to compare on, at most 512 of them, evenly spread; patterns by default. For
+            ``"int8"`` at least 16: every second one calibrates, the others compare.
+        tolerance : float or mapping of str to float, optional
+            By task the largest difference that is accepted, for ``"int8"`` the largest mean
+            difference: in probability, or the task's unit. By default 0.001 of probability and
+            1/10,000 of a number's range (0.0116 years for ages to 116), for ``"int8"`` 0.02 and
+            1/200 (0.58 years) on average.
+
+        Returns
+        -------
+        ExportReport
+            The differences; also written beside the file, as ``<file>.report.json``.
+
+        Raises
+        ------
+        ExportError
+            If the model cannot be exported, or the file differs by more than the tolerance.
+        MissingDependencyError
+            If the packages of the extra ``onnx`` are lacking.
+        InvalidArgumentError, InvalidTypeError
+            If an argument is outside its limits, or images are lacking.
+        OutputError
+            If the file cannot be written.
+        """
+        from faceattr.models.export.exporting import export_model
+
+        return export_model(self, path, quantize=quantize, images=images, tolerance=tolerance)
+
+    @staticmethod
+    def from_onnx(path: str | Path, *, threads: int | None = None) -> OnnxModel:
+        """Open what `export` wrote; see `OnnxModel.from_file`, which does without torch."""
+        from faceattr.models.export.onnx_model import OnnxModel
+
+        return OnnxModel.from_file(path, threads=threads)
 
     @classmethod
     def from_pretrained(
