@@ -21,6 +21,7 @@ from faceattr import __version__
 from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._explanation import add_explain
+from faceattr.cli._export import add_export
 from faceattr.cli._output import (
     add_command,
     records,
@@ -115,6 +116,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         progress=not arguments.quiet,
         shard=arguments.shard,
+        runtime=arguments.runtime,
     )
     show_table(arguments, "predictions", table)
     none_read = tell_unread(arguments, table, table["error"])
@@ -166,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
+    add_export(commands)
     add_explain(commands)
     add_evaluate(commands)
     add_compare(commands)
@@ -203,12 +206,18 @@ def _add_train(commands: Any) -> None:
 
 def _add_predict(commands: Any) -> None:
     command = add_command(commands, "predict", _predict, "predict images with a trained model")
-    command.add_argument("model", metavar="MODEL_FOLDER", help="what train or demo wrote")
+    command.add_argument("model", metavar="MODEL_FOLDER", help="what train, demo or export wrote")
     command.add_argument("input", nargs="+", metavar="INPUT", help="image files, folders of them")
     command.add_argument("--output", metavar="TABLE", help="write the table: .csv or .parquet")
     command.add_argument("--batch-size", type=int, default=64, metavar="N", help="(64)")
     command.add_argument(
         "--shard", metavar="I/N", help="only part I of N, into --output; `merge` puts them together"
+    )
+    command.add_argument(
+        "--runtime",
+        choices=["auto", "torch", "onnx"],
+        default="auto",
+        help="what computes; auto: ONNX Runtime where `export` wrote the model's file (auto)",
     )
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from faceattr._validation import check_integer, check_number
+from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.models._arguments import check_dropout, check_heads, check_tasks
 from faceattr.models.backbones import build_backbone
-from faceattr.models.heads import Head, build_head, default_head
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.models.heads import Head, build_head
+from faceattr.tasks import Task, TaskSet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,10 +102,10 @@ class Model(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.tasks = _check_tasks(tasks)
-        self.dropout = _check_dropout(dropout)
+        self.tasks = check_tasks(tasks)
+        self.dropout = check_dropout(dropout)
         self.image_size = check_integer(image_size, "image_size", low=16, high=1024)
-        self.head_kinds = _check_heads(heads, self.tasks)
+        self.head_kinds = check_heads(heads, self.tasks)
         seed = check_integer(seed, "seed", low=0, high=2**63 - 2)
         if isinstance(backbone, nn.Module) and weights == "imagenet":
             weights = None
@@ -431,44 +432,3 @@ class Model(nn.Module):
         from faceattr.models.pretrained import load_model
 
         return load_model(name_or_folder, backbone=backbone)
-
-
-def _check_tasks(tasks: TaskSet | Task | list[Task] | None) -> TaskSet:
-    if tasks is None:
-        raise InvalidTypeError(
-            "the model needs to know what to predict",
-            argument="tasks",
-            expected="a TaskSet",
-            found="None",
-            hint="Model(tasks=dataset.tasks)",
-        )
-    if isinstance(tasks, TaskSet):
-        return tasks
-    if isinstance(tasks, RegressionTask | ClassificationTask):
-        return TaskSet(tasks)
-    if isinstance(tasks, str) or not hasattr(tasks, "__iter__"):
-        raise InvalidTypeError(
-            "not tasks", argument="tasks", expected="a TaskSet or tasks", found=repr(tasks)
-        )
-    return TaskSet(tasks)
-
-
-def _check_dropout(dropout: float) -> float:
-    value = check_number(dropout, "dropout", low=0)
-    if value >= 1:
-        raise InvalidArgumentError(
-            "nothing would be left", argument="dropout", expected="[0, 1)", found=repr(dropout)
-        )
-    return value
-
-
-def _check_heads(heads: Mapping[str, str] | None, tasks: TaskSet) -> dict[str, str]:
-    unknown = [name for name in heads or {} if name not in tasks]
-    if unknown:
-        raise InvalidArgumentError(
-            "names a task that the model does not have",
-            argument="heads",
-            expected=f"keys among {list(tasks)}",
-            found=repr(unknown[0]),
-        )
-    return {name: (heads or {}).get(name, default_head(task)) for name, task in tasks.items()}

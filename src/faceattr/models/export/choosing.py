@@ -113,5 +113,5 @@ def _key(model: Model) -> bytes:
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         plain = tensor.detach().contiguous().reshape(-1)
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(plain.view(torch.uint8).numpy())
+        digest.update(plain.view(torch.uint8).numpy().data)
     return digest.digest()
