@@ -188,6 +188,8 @@ class OnnxRuntime:
     def decoded(self, images: UInt8Image) -> dict[str, npt.NDArray[np.float64]]:
         """Return what the file itself decodes, by task ``(N, 1)`` or ``(N, classes)``."""
         names = {name: facts.decoded for name, facts in self._heads.items() if facts.decoded}
+        if not names:  # a session takes no names for all of them
+            return {}
         found = self._session.run(images, list(names.values()))
         return {
             name: found[output].astype(np.float64).reshape(len(images), -1)
