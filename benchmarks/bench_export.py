@@ -4,7 +4,8 @@
 
 The same MobileNetV3-Small in three forms, with one thread and with two: the network alone on one
 image, `predict` of one image, and of many JPEG files; all in turns within one run. Memory is that
-of fresh processes that load the form, predict 256 files and do nothing else (Linux). Weights are random without --model, a folder of `Model.save_pretrained`.
+of fresh processes that load the form, predict 256 files and do nothing else (Linux). Weights are
+random without --model, a folder of `Model.save_pretrained`.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> str:
                 f"{len(test):,} held-out images; {len(others):,} others, of which every second "
                 "one calibrated and the others were compared. a is float "
                 f"({plain.size / 1e6:.1f} MB), b has 8 bits ({int8.size / 1e6:.1f} MB, "
-                f"{len(int8.float_layers)} layers with weights in float); {options.n_boot:,} paired "
-                "resamples.",
+                f"{len(int8.float_layers)} layers with weights in float); {options.n_boot:,} "
+                "paired resamples.",
                 "## Differences of predictions",
                 to_markdown(int8.differences, index=False),
                 "## Differences of errors",
