@@ -37,7 +37,7 @@ PASS = """
 import numpy as np
 import torch
 from faceattr import Model, RegressionTask
-from faceattr.models.predict import forward
+from faceattr.models.torch_runtime import forward
 name, side, count, threads = sys.argv[1], *map(int, sys.argv[2:])
 torch.set_num_threads(threads)
 model = Model(name, RegressionTask("age", bounds=(0, 116)), weights=None, image_size=side).eval()

@@ -31,7 +31,8 @@ from _common import (
 from faceattr import Dataset, Model
 from faceattr.data import ImageCache
 from faceattr.images import UInt8Image, read_bytes, read_image, resize_image
-from faceattr.models.predict import PredictionColumns, forward
+from faceattr.models.predict import PredictionColumns
+from faceattr.models.torch_runtime import TorchRuntime, forward
 
 IMAGES = 2048
 SIDE = 128
@@ -127,7 +128,9 @@ def parts_of_many(work: Work) -> list[dict[str, str]]:
     rows = np.arange(len(ready))
 
     def columns() -> None:
-        filling = PredictionColumns(work.model, work.chips.table.iloc[: len(rows)], len(rows))
+        filling = PredictionColumns(
+            TorchRuntime(work.model), work.chips.table.iloc[: len(rows)], len(rows)
+        )
         filling.add(rows, outputs)
         filling.to_table()
 
@@ -151,7 +154,7 @@ def parts_of_one(work: Work) -> list[dict[str, str]]:
     outputs = forward(model, ready)
 
     def table() -> None:
-        filling = PredictionColumns(model, work.chips.table.iloc[:1], 1)
+        filling = PredictionColumns(TorchRuntime(model), work.chips.table.iloc[:1], 1)
         filling.add(np.arange(1), outputs)
         filling.to_table()
 

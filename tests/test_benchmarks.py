@@ -19,7 +19,7 @@ PAGES = {
     "bench_sampling": "sampling",
     "bench_training": "training",
 }
-MEASURING_MEMORY = ("bench_cost", "bench_evaluation", "bench_memory")
+MEASURING_MEMORY = ("bench_cost", "bench_evaluation", "bench_export", "bench_memory")
 if Path("/proc/self/status").exists():
     PAGES |= {name: name.removeprefix("bench_") for name in MEASURING_MEMORY}
 

@@ -414,7 +414,7 @@ def test_explanations_are_tables_and_pictures(run, trained: Path, pictures: Path
 
 
 COMMANDS = ("demo", "train", "predict", "evaluate", "compare", "report", "quality", "audit")
-COMMANDS += ("duplicates", "explain", "merge")
+COMMANDS += ("duplicates", "explain", "export", "merge")
 
 
 def test_help_and_version(run) -> None:

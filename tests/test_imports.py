@@ -55,6 +55,10 @@ def test_the_names_for_tables_do_without_torch() -> None:
     assert loaded_by(f"from faceattr import {names}").isdisjoint(HEAVY)
 
 
+def test_an_exported_model_is_named_without_torch() -> None:
+    assert loaded_by("from faceattr.models import ExportReport, OnnxModel").isdisjoint(HEAVY)
+
+
 def test_training_is_named_before_its_packages_are_loaded() -> None:
     loaded = loaded_by("from faceattr import Model, TrainConfig, Trainer")
     assert "torch" in loaded

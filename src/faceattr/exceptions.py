@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "DataError",
+    "ExportError",
     "FaceAttrError",
     "ImageReadError",
     "InvalidArgumentError",
@@ -107,6 +108,10 @@ class ModelFileError(FaceAttrError, ValueError):
 
 class WeightsError(FaceAttrError, FileNotFoundError):
     """Pre-trained weights cannot be had from where they were asked for."""
+
+
+class ExportError(FaceAttrError, RuntimeError):
+    """A model cannot be exported, or the file does not predict what the model predicts."""
 
 
 class OutputError(FaceAttrError, OSError):

@@ -13,6 +13,7 @@ from faceattr.calibration import Calibration
 from faceattr.evaluation import Abstain, Calibrator
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, ModelFileError, TableError
 from faceattr.models.predict import predictions_table
+from faceattr.models.torch_runtime import TorchRuntime
 from training.samples import tiny
 
 
@@ -132,7 +133,7 @@ def test_labels_with_the_name_of_a_new_column_are_refused(model, faces):
     model.calibration = fitted(model, faces)
     table = faces.table.assign(age_low=0.0)
     with pytest.raises(TableError, match="age_low"):
-        predictions_table(model, table, np.arange(0), [], {})
+        predictions_table(TorchRuntime(model), table, np.arange(0), [], {})
 
 
 def test_training_ends_a_calibration(model, faces, caplog):

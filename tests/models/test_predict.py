@@ -17,6 +17,7 @@ from faceattr.data import CachedImages, ImageCache
 from faceattr.exceptions import DataError, TableError
 from faceattr.models.heads import Head
 from faceattr.models.predict import predictions_table
+from faceattr.models.torch_runtime import TorchRuntime
 
 SIZE = 32
 AGE = RegressionTask("age", unit="years", bounds=(0, 116))
@@ -126,8 +127,8 @@ class TestColumns:
         parts = [slice(0, 4), slice(4, 5), slice(5, 11)]
         batches = [{k: values[part] for k, values in whole.items()} for part in parts]
         errors = {10: "damaged", 11: "missing"}
-        found = predictions_table(model, table, positions, batches, errors)
-        expected = predictions_table(model, table, positions, [whole], errors)
+        found = predictions_table(TorchRuntime(model), table, positions, batches, errors)
+        expected = predictions_table(TorchRuntime(model), table, positions, [whole], errors)
         pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-12)
         direct = model.head("age").columns(whole["age"])["age_pred"]
         np.testing.assert_allclose(found["age_pred"].to_numpy()[positions], direct, rtol=1e-12)

@@ -21,6 +21,7 @@ from faceattr import __version__
 from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._explanation import add_explain
+from faceattr.cli._export import add_export
 from faceattr.cli._faces import add_faces_option, tell_unpredicted
 from faceattr.cli._options import add_model_option
 from faceattr.cli._output import (
@@ -118,6 +119,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
         shard=arguments.shard,
         faces=arguments.faces,
+        runtime=arguments.runtime,
     )
     show_table(arguments, "predictions", table)
     none_read = tell_unpredicted(arguments, table)
@@ -169,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_train(commands)
     _add_predict(commands)
+    add_export(commands)
     add_explain(commands)
     add_evaluate(commands)
     add_compare(commands)
@@ -214,6 +217,12 @@ def _add_predict(commands: Any) -> None:
         "--shard", metavar="I/N", help="only part I of N, into --output; `merge` puts them together"
     )
     add_faces_option(command)
+    command.add_argument(
+        "--runtime",
+        choices=["auto", "torch", "onnx"],
+        default="auto",
+        help="what computes; auto: ONNX Runtime where `export` wrote the model's file (auto)",
+    )
 
 
 def _add_duplicates(commands: Any) -> None:

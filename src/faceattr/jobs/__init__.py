@@ -11,6 +11,7 @@ from faceattr.jobs.comparing import run_comparison
 from faceattr.jobs.duplicates import run_duplicates
 from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.explaining import run_explanation
+from faceattr.jobs.exporting import run_export
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
 from faceattr.jobs.predicting import run_prediction
@@ -36,6 +37,7 @@ __all__ = [
     "run_duplicates",
     "run_evaluation",
     "run_explanation",
+    "run_export",
     "run_merge",
     "run_prediction",
     "run_quality",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import table_file
+from faceattr.jobs._loading import SavedModel, load_saved
 from faceattr.jobs._parts import (
     ListedImages,
     Listing,
@@ -22,7 +22,6 @@ from faceattr.jobs._parts import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from faceattr.models import Model
     from faceattr.tables import Shard
 
 __all__ = ["image_paths", "run_prediction"]
@@ -40,6 +39,7 @@ def run_prediction(
     progress: bool = False,
     shard: Shard | str | None = None,
     faces: str | Path | None = None,
+    runtime: str = "auto",
 ) -> pd.DataFrame:
     """Predict images with a saved model.
 
@@ -47,7 +47,8 @@ def run_prediction(
     ----------
     model : str or path
         The folder that a training job or `Model.save_pretrained` wrote, a bundled model, or
-        ``user/name`` on the Hugging Face hub, as for `Model.from_pretrained`.
+        ``user/name`` on the Hugging Face hub, as for `Model.from_pretrained`; or the ``.onnx`` file
+        of `run_export`.
     inputs : path or sequence of paths
         Files and folders. Of a single folder the ids are relative to it; else they are the paths.
     output : path, optional
@@ -62,6 +63,11 @@ def run_prediction(
     faces : path, optional
         The ONNX file of a face detector (YuNet): the images are photos, and each face found in them
         is a row. Not for parts.
+    runtime : {"auto", "torch", "onnx"}, default "auto"
+        What computes for a folder: ONNX Runtime or torch, whose results differ in the last digits.
+        ``"auto"`` takes the folder's ``model.onnx`` (`run_export`) where onnxruntime is installed
+        and the file is of the same weights, and exports first where there are 50,000 images or
+        more and no `shard`; else torch. All parts have to be made by the same.
 
     Returns
     -------
@@ -75,7 +81,7 @@ def run_prediction(
         If there is no saved model or detector, or it is damaged.
     InvalidArgumentError
         If there is nothing to predict, a folder of images is one of a model, `output` is no name
-        of a table, there is no such part, or faces are to be searched in parts.
+        of a table, there is no such part or runtime, or faces are to be searched in parts.
     OutputError
         If `output` cannot be written.
     """
@@ -84,11 +90,11 @@ def run_prediction(
     _check_whole(part, faces)
     images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
     if part is not None:
-        return _predict_part(model, images, part, batch_size=batch_size, progress=progress)
-    from faceattr.models import Model
+        listing, loaded = _list(images), load_saved(model, runtime)
+        return _predict_part(loaded, listing, part, batch_size=batch_size, progress=progress)
     from faceattr.tables import write_table
 
-    loaded = Model.from_pretrained(model)
+    loaded = load_saved(model, runtime, count=_count(images))
     table = loaded.predict(images, batch_size=batch_size, progress=progress, faces=faces)
     if target is not None:
         write_table(table, target)
@@ -107,24 +113,23 @@ def _check_whole(part: Part | None, faces: str | Path | None) -> None:
 
 
 def _predict_part(
-    model: str | Path,
-    images: Path | list[str | Path],
+    loaded: SavedModel,
+    listing: Listing,
     part: Part,
     *,
     batch_size: int,
     progress: bool,
 ) -> pd.DataFrame:
-    listing = _list(images)
-    from faceattr.models import Model
-    from faceattr.models.finding import find_model
-
-    folder = find_model(model)
-    loaded = Model.from_pretrained(folder)
     own = ListedImages(listing.part(part.shard))
     table = loaded.predict(own, batch_size=batch_size, progress=progress)
-    settings = _describe(loaded, folder)
-    save_part(table, part, listing, kind="predictions", settings=settings)
+    save_part(table, part, listing, kind="predictions", settings=loaded.describe())
     return table
+
+
+def _count(images: Path | list[str | Path]) -> int:
+    from faceattr.images import image_names
+
+    return len(image_names(images)) if isinstance(images, Path) else len(images)
 
 
 def _list(images: Path | list[str | Path]) -> Listing:
@@ -136,19 +141,6 @@ def _list(images: Path | list[str | Path]) -> Listing:
     if not names:
         raise _no_image(images)
     return list_folder(images, names)
-
-
-def _describe(model: Model, folder: Path) -> dict[str, str | int]:
-    """Tell by what the predictions are made, so that no other model's are put among them."""
-    from faceattr.models._files import CONFIG_NAME, WEIGHTS_NAME
-
-    digests = {name: _sha256(folder / name) for name in (CONFIG_NAME, WEIGHTS_NAME)}
-    return {**digests, "image_size": model.image_size}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
 from faceattr._ranges import range_ends
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.models._head import Columns, RegressionHead
+from faceattr.models._head import RegressionHead
+from faceattr.models.decoding import Columns, distribution_columns
 from faceattr.tables import pred_column
 from faceattr.tasks import RegressionTask, Task
 
 __all__ = ["DistributionHead"]
-
-_QUANTILES = {"q05": 0.05, "q95": 0.95}
 
 
 class _Guess(NamedTuple):
@@ -183,15 +181,7 @@ class DistributionHead(RegressionHead):
         """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
         probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
         support = self.support.cpu().double().numpy()
-        mean = np.clip(probabilities @ support, support[0], support[-1])
-        variance = probabilities @ support**2 - mean**2
-        columns: Columns = {
-            pred_column(self.task.name): mean,
-            f"{self.task.name}_std": np.sqrt(np.maximum(variance, 0.0)),
-        }
-        for suffix, level in _QUANTILES.items():
-            columns[f"{self.task.name}_{suffix}"] = _quantiles(probabilities, support, level)
-        return columns
+        return distribution_columns(self.task, support, probabilities)
 
 
 def _column(table: pd.DataFrame, name: str) -> Tensor:
@@ -225,18 +215,3 @@ def _bounds(task: Task) -> tuple[float, float]:
             hint=f'RegressionTask("{task.name}", bounds=(low, high)), or the head "linear"',
         )
     return task.bounds
-
-
-def _quantiles(
-    probabilities: npt.NDArray[np.float64], support: npt.NDArray[np.float64], level: float
-) -> npt.NDArray[np.float64]:
-    """Return where each distribution reaches `level`, its mass spread evenly over a step."""
-    cumulated = np.cumsum(probabilities, axis=1)
-    first = np.minimum((cumulated < level).sum(axis=1), len(support) - 1)
-    rows = np.arange(len(probabilities))
-    mass = np.maximum(probabilities[rows, first], np.finfo(np.float64).tiny)
-    share = 1 - (cumulated[rows, first] - level) / mass
-    step = support[1] - support[0]
-    reached: npt.NDArray[np.float64] = support[first] + (np.clip(share, 0, 1) - 0.5) * step
-    bounded: npt.NDArray[np.float64] = np.clip(reached, support[0], support[-1])
-    return bounded

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from faceattr.exceptions import InvalidTypeError
+from faceattr.models.decoding import Columns
 from faceattr.tasks import ClassificationTask, RegressionTask, Task
 
 __all__ = ["Columns", "Head", "RegressionHead"]
-
-Columns: TypeAlias = dict[str, npt.NDArray[np.float64] | npt.NDArray[np.object_]]
 
 
 class Head(nn.Module, ABC):

@@ -17,7 +17,7 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models import _measures as measures
 from faceattr.models.backbones import published_parameters
 from faceattr.models.model import Model
-from faceattr.models.predict import evaluation_mode, forward
+from faceattr.models.torch_runtime import evaluation_mode, forward
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 __all__ = ["model_cost"]

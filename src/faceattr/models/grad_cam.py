@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
-from faceattr.models.predict import evaluation_mode, images_to_tensor
+from faceattr.models.torch_runtime import evaluation_mode, images_to_tensor
 
 if TYPE_CHECKING:
     from faceattr.images import UInt8Image

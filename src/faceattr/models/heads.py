@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.models._distribution import DistributionHead
-from faceattr.models._head import Columns, Head, RegressionHead
+from faceattr.models._head import Head, RegressionHead
+from faceattr.models.decoding import Columns, class_columns, number_columns
 from faceattr.registry import Registry
 from faceattr.tables import pred_column, prob_column
 from faceattr.tasks import ClassificationTask, Task
@@ -71,9 +72,7 @@ class LinearHead(RegressionHead):
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred``, held within the task's bounds."""
         values = outputs[:, 0].cpu().double() * float(self.scale) + float(self.center)
-        if self.task.bounds is not None:
-            values = values.clamp(*self.task.bounds)
-        return {pred_column(self.task.name): values.numpy()}
+        return number_columns(self.task, values.numpy())
 
 
 class _ClassificationHead(Head):
@@ -104,12 +103,7 @@ class _ClassificationHead(Head):
 
     def columns(self, outputs: Tensor) -> Columns:
         """Return ``<task>_pred`` and a ``<task>_prob_<class>`` for every class."""
-        probabilities = self.probabilities(outputs.cpu().double()).numpy()
-        names = np.array(self.task.classes, dtype=object)
-        columns: Columns = {pred_column(self.task.name): names[probabilities.argmax(axis=1)]}
-        for position, label in enumerate(self.task.classes):
-            columns[prob_column(self.task.name, label)] = probabilities[:, position]
-        return columns
+        return class_columns(self.task, self.probabilities(outputs.cpu().double()).numpy())
 
 
 class SoftmaxHead(_ClassificationHead):

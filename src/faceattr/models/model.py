@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from faceattr._validation import check_integer, check_number
+from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.models._arguments import check_dropout, check_heads, check_tasks
+from faceattr.models._saved import SavedModule
 from faceattr.models.backbones import build_backbone
-from faceattr.models.heads import Head, build_head, default_head
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.models.heads import Head, build_head
+from faceattr.tasks import Task, TaskSet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 
-class Model(nn.Module):
+class Model(SavedModule):
     """A network that predicts several attributes of a face at once.
 
     The attributes are appearance as labelled in the training data, never identity.
@@ -100,10 +102,10 @@ class Model(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.tasks = _check_tasks(tasks)
-        self.dropout = _check_dropout(dropout)
+        self.tasks = check_tasks(tasks)
+        self.dropout = check_dropout(dropout)
         self.image_size = image_size
-        self.head_kinds = _check_heads(heads, self.tasks)
+        self.head_kinds = check_heads(heads, self.tasks)
         seed = check_integer(seed, "seed", low=0, high=2**63 - 2)
         if isinstance(backbone, nn.Module) and weights == "imagenet":
             weights = None
@@ -243,6 +245,7 @@ class Model(nn.Module):
         batch_size: int = 64,
         progress: bool = False,
         faces: Detector | str | Path | None = None,
+        runtime: str = "torch",
     ) -> pd.DataFrame:
         """Predict images, in true batches.
 
@@ -261,6 +264,11 @@ class Model(nn.Module):
         faces : FaceDetector, or path, optional
             The images are photos: find the faces in them, warp each to the template and predict it.
             A path is that of a YuNet's ONNX file; see `faceattr.faces`.
+        runtime : {"torch", "onnx", "auto"}, default "torch"
+            What computes. ``"onnx"`` is ONNX Runtime (the extra ``onnx``): the model is exported in
+            memory, which takes seconds, compared with itself, and kept until its weights change.
+            ``"auto"`` takes it where it can be had. Predictions differ in the last digits; for many
+            calls on single images `export` the model and load it with `from_onnx`.
 
         Returns
         -------
@@ -284,17 +292,17 @@ class Model(nn.Module):
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
         InvalidArgumentError
-            If a folder holds no image.
+            If a folder holds no image, or there is no such runtime.
         ModelFileError
             If the file of the face detector is missing, or no YuNet.
+        ExportError, MissingDependencyError
+            If the runtime is ``"onnx"`` and the model cannot be exported.
         """
-        if faces is not None:
-            from faceattr.models.photos import predict_photos
-
-            return predict_photos(self, inputs, faces, batch_size=batch_size, progress=progress)
+        from faceattr.models.export.choosing import choose_runtime
         from faceattr.models.predict import predict
 
-        return predict(self, inputs, batch_size=batch_size, progress=progress)
+        chosen = choose_runtime(self, runtime)
+        return predict(chosen, inputs, batch_size=batch_size, progress=progress, faces=faces)
 
     def extract_features(
         self, inputs: ImagesInput, *, batch_size: int = 64, progress: bool = False
@@ -325,7 +333,7 @@ class Model(nn.Module):
         InvalidArgumentError
             If a folder holds no image.
         """
-        from faceattr.models.predict import extract_features
+        from faceattr.models.torch_runtime import extract_features
 
         return extract_features(self, inputs, batch_size=batch_size, progress=progress)
 
@@ -353,8 +361,9 @@ class Model(nn.Module):
             If the images are of another size or kind.
         """
         from faceattr.models.predict import predict_values
+        from faceattr.models.torch_runtime import TorchRuntime
 
-        return predict_values(self, images, batch_size)
+        return predict_values(TorchRuntime(self), images, batch_size)
 
     def grad_cam(self, images: UInt8Image) -> dict[str, npt.NDArray[np.float32]]:
         """Return which places of the last feature map each output rests on.
@@ -386,104 +395,3 @@ class Model(nn.Module):
         from faceattr.models.grad_cam import grad_cam
 
         return grad_cam(self, images)
-
-    def save_pretrained(self, folder: str | Path, *, precision: str = "full") -> Path:
-        """Save weights (safetensors), description (JSON) and card into a folder.
-
-        Parameters
-        ----------
-        folder : path
-            Made where needed.
-        precision : {"full", "half"}, default "full"
-            "half" writes large parameters as float16, which about halves the file; small ones,
-            buffers and what float16 cannot hold stay as they are.
-
-        Returns
-        -------
-        pathlib.Path
-            `folder`.
-
-        Raises
-        ------
-        InvalidArgumentError, InvalidTypeError
-            If there is no such precision, or `info` holds what JSON cannot.
-        OutputError
-            If the folder cannot be written to.
-        """
-        from faceattr.models.pretrained import save_model
-
-        return save_model(self, folder, precision=precision)
-
-    @classmethod
-    def from_pretrained(
-        cls, name_or_folder: str | Path, *, backbone: nn.Module | None = None
-    ) -> Model:
-        """Load a model, in evaluation mode and full precision.
-
-        Parameters
-        ----------
-        name_or_folder : str or path
-            What `save_pretrained` wrote into a folder; else a name of `bundled_models`, which needs
-            no network; else ``user/name`` or ``user/name@revision`` of the Hugging Face hub. Only
-            weights, description, card and licence are read: nothing that is loaded can run code.
-        backbone : torch.nn.Module, optional
-            An untrained instance of the backbone, where the model was built on a module of one's
-            own.
-
-        Returns
-        -------
-        Model
-
-        Raises
-        ------
-        InvalidTypeError
-            If it is neither text nor a path.
-        ModelFileError
-            If there is no such model, the error says where it was looked for; or if a file is
-            damaged, written by a newer version, or not the one that the description calls for.
-        """
-        from faceattr.models.finding import find_model
-        from faceattr.models.pretrained import load_model
-
-        return load_model(find_model(name_or_folder), backbone=backbone)
-
-
-def _check_tasks(tasks: TaskSet | Task | list[Task] | None) -> TaskSet:
-    if tasks is None:
-        raise InvalidTypeError(
-            "the model needs to know what to predict",
-            argument="tasks",
-            expected="a TaskSet",
-            found="None",
-            hint="Model(tasks=dataset.tasks)",
-        )
-    if isinstance(tasks, TaskSet):
-        return tasks
-    if isinstance(tasks, RegressionTask | ClassificationTask):
-        return TaskSet(tasks)
-    if isinstance(tasks, str) or not hasattr(tasks, "__iter__"):
-        raise InvalidTypeError(
-            "not tasks", argument="tasks", expected="a TaskSet or tasks", found=repr(tasks)
-        )
-    return TaskSet(tasks)
-
-
-def _check_dropout(dropout: float) -> float:
-    value = check_number(dropout, "dropout", low=0)
-    if value >= 1:
-        raise InvalidArgumentError(
-            "nothing would be left", argument="dropout", expected="[0, 1)", found=repr(dropout)
-        )
-    return value
-
-
-def _check_heads(heads: Mapping[str, str] | None, tasks: TaskSet) -> dict[str, str]:
-    unknown = [name for name in heads or {} if name not in tasks]
-    if unknown:
-        raise InvalidArgumentError(
-            "names a task that the model does not have",
-            argument="heads",
-            expected=f"keys among {list(tasks)}",
-            found=repr(unknown[0]),
-        )
-    return {name: (heads or {}).get(name, default_head(task)) for name, task in tasks.items()}

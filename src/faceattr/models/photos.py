@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from faceattr._requests import ImagesInput, gather_requests
@@ -16,16 +15,16 @@ from faceattr.faces import Detector
 from faceattr.faces.detector import as_detector
 from faceattr.faces.searching import FaceRows, search_photos
 from faceattr.images import UInt8Image
-from faceattr.models.predict import evaluation_mode, forward, predictions_table
+from faceattr.models.predict import predictions_table
 
 if TYPE_CHECKING:
-    from faceattr.models.model import Model
+    from faceattr.models.runtimes import Outputs, Runtime
 
 __all__ = ["predict_photos"]
 
 
 def predict_photos(
-    model: Model,
+    runtime: Runtime,
     inputs: ImagesInput,
     faces: Detector | str | Path,
     *,
@@ -42,16 +41,16 @@ def predict_photos(
     rows = FaceRows(requests)
     positions: list[int] = []
     waiting: list[UInt8Image] = []
-    outputs: list[dict[str, Tensor]] = []
-    found = search_photos(requests, detector, model.image_size)
-    with evaluation_mode(model):
+    outputs: list[Outputs] = []
+    found = search_photos(requests, detector, runtime.image_size)
+    with runtime.working():
         for searched in tqdm(found, total=len(requests), unit="photo", disable=not progress):
             positions += rows.add(searched)
             waiting += searched.chips
             while len(waiting) >= batch_size:
-                outputs.append(forward(model, np.stack(waiting[:batch_size])))
+                outputs.append(runtime.run(np.stack(waiting[:batch_size])))
                 del waiting[:batch_size]
         if waiting:
-            outputs.append(forward(model, np.stack(waiting)))
+            outputs.append(runtime.run(np.stack(waiting)))
     where = np.array(positions, dtype=np.int64)
-    return predictions_table(model, rows.to_table(), where, outputs, rows.errors)
+    return predictions_table(runtime, rows.to_table(), where, outputs, rows.errors)

@@ -1,16 +1,14 @@
-"""From images to the predictions table."""
+"""From images to the predictions table, whatever computes; torch is not loaded here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from faceattr._memory import keep_freed_memory
@@ -24,16 +22,19 @@ from faceattr.tables import pred_column, prob_column
 from faceattr.tasks import ClassificationTask, Task
 
 if TYPE_CHECKING:
-    from faceattr.models.model import Model
+    from pathlib import Path
+
+    from faceattr.faces import Detector
+    from faceattr.models.runtimes import Outputs, Runtime
 
 __all__ = [
+    "DEFAULT_BATCH_SIZE",
     "PredictionColumns",
-    "concatenate_outputs",
-    "extract_features",
-    "images_to_tensor",
     "predict",
     "predict_values",
     "predictions_table",
+    "reading",
+    "value_columns",
 ]
 
 DEFAULT_BATCH_SIZE = 64
@@ -43,57 +44,43 @@ _MOST_BLOCKS = 50
 
 
 def predict(
-    model: Model,
+    runtime: Runtime,
     inputs: ImagesInput,
     *,
     batch_size: int = DEFAULT_BATCH_SIZE,
     progress: bool = False,
+    faces: Detector | str | Path | None = None,
 ) -> pd.DataFrame:
-    """Predict images; what `Model.predict` does."""
+    """Predict images, or the faces in them; what `Model.predict` does."""
+    if faces is not None:
+        from faceattr.models.photos import predict_photos
+
+        return predict_photos(runtime, inputs, faces, batch_size=batch_size, progress=progress)
     check_integer(batch_size, "batch_size", low=1)
     requests = gather_requests(inputs)
-    columns = PredictionColumns(model, requests.known, len(requests))
-    with _reading(model, requests, batch_size, progress) as batches:
+    columns = PredictionColumns(runtime, requests.known, len(requests))
+    with reading(runtime, requests, batch_size, progress) as batches:
         for batch in batches:
             columns.errors.update(batch.errors)
             if len(batch.positions):
-                columns.add(batch.positions, forward(model, batch.images))
+                columns.add(batch.positions, runtime.run(batch.images))
     return columns.to_table()
 
 
-def extract_features(
-    model: Model,
-    inputs: ImagesInput,
-    *,
-    batch_size: int = DEFAULT_BATCH_SIZE,
-    progress: bool = False,
-) -> npt.NDArray[np.float32]:
-    """Compute the backbone's feature vectors; what `Model.extract_features` does."""
-    check_integer(batch_size, "batch_size", low=1)
-    requests = gather_requests(inputs)
-    features = np.full((len(requests), model.num_features), np.nan, dtype=np.float32)
-    with _reading(model, requests, batch_size, progress) as batches, torch.inference_mode():
-        for batch in batches:
-            if len(batch.positions):
-                found = model.features(images_to_tensor(batch.images, model.mean.device))
-                features[batch.positions] = found.float().cpu().numpy()
-    return features
-
-
 @contextmanager
-def _reading(
-    model: Model, requests: Requests, batch_size: int, progress: bool
+def reading(
+    runtime: Runtime, requests: Requests, batch_size: int, progress: bool
 ) -> Iterator[Iterator[ReadBatch]]:
-    """Give the images of requests in batches, with the model in evaluation mode until the end."""
+    """Give the images of requests in batches, with the network at work until the end."""
     watched = watch_requests(requests)
     # One batch is done before keeping memory would pay.
     many = keep_freed_memory() if len(requests) > batch_size else nullcontext()
     with (
         many,
-        evaluation_mode(model),
+        runtime.working(),
         tqdm(total=len(requests), unit="image", disable=not progress) as bar,
     ):
-        yield _counted(read_batches(watched, model.image_size, batch_size), bar)
+        yield _counted(read_batches(watched, runtime.image_size, batch_size), bar)
     watched.tell()
 
 
@@ -104,23 +91,23 @@ def _counted(batches: Iterable[ReadBatch], bar: tqdm[Any]) -> Iterator[ReadBatch
 
 
 def predictions_table(
-    model: Model,
+    runtime: Runtime,
     table: pd.DataFrame,
     positions: npt.NDArray[np.int64],
-    outputs: Iterable[dict[str, Tensor]],
+    outputs: Iterable[Outputs],
     errors: dict[int, str],
 ) -> pd.DataFrame:
     """Put outputs beside the rows that asked for them.
 
     Parameters
     ----------
-    model : Model
-        Whose heads say what the outputs mean.
+    runtime : Runtime
+        Says what the outputs mean.
     table : pandas.DataFrame of n rows
         What is known of each request.
     positions : numpy.ndarray of int64, shape (m,)
         The row that each output belongs to.
-    outputs : iterable of dict of str to torch.Tensor
+    outputs : iterable of mappings of str to tensors or arrays
         Raw outputs, batch by batch, m rows in all.
     errors : dict of int to str
         Reasons, by row, for what has no output.
@@ -129,7 +116,7 @@ def predictions_table(
     -------
     pandas.DataFrame of n rows
     """
-    columns = PredictionColumns(model, table, len(table))
+    columns = PredictionColumns(runtime, table, len(table))
     columns.errors.update(errors)
     done = 0
     for batch in outputs:
@@ -144,8 +131,8 @@ class PredictionColumns:
 
     Parameters
     ----------
-    model : Model
-        Whose heads say what the outputs mean.
+    runtime : Runtime
+        Says what the outputs mean.
     known : pandas.DataFrame, or dict of str to array
         What is known of each request: a table, or columns that nobody else holds.
     count : int
@@ -157,21 +144,21 @@ class PredictionColumns:
         Reasons, by row, for what has no output.
     """
 
-    def __init__(self, model: Model, known: Known, count: int) -> None:
-        self._model = model
+    def __init__(self, runtime: Runtime, known: Known, count: int) -> None:
+        self._runtime = runtime
         self._known = known
         self._count = count
         self._filled: dict[str, npt.NDArray[Any]] = {}
         self.errors: dict[int, str] = {}
 
-    def add(self, positions: npt.NDArray[np.int64], outputs: Mapping[str, Tensor]) -> None:
+    def add(self, positions: npt.NDArray[np.int64], outputs: Outputs) -> None:
         """Fill in rows.
 
         Parameters
         ----------
         positions : numpy.ndarray of int64, shape (m,)
             The row that each output belongs to.
-        outputs : mapping of str to torch.Tensor of shape (m, K)
+        outputs : mapping of str to tensors or arrays of shape (m, K)
             Raw outputs by task.
 
         Raises
@@ -179,9 +166,7 @@ class PredictionColumns:
         TableError
             If a column of the table has the name of a prediction.
         """
-        columns: dict[str, npt.NDArray[Any]] = {}
-        for name in self._model.tasks:
-            columns.update(self._model.head(name).columns(outputs[name]))
+        columns = self._runtime.columns(outputs)
         if not self._filled:
             _check_free([*columns, "error"], self._known)
             self._filled = {name: self._empty(values) for name, values in columns.items()}
@@ -191,7 +176,7 @@ class PredictionColumns:
     def to_table(self) -> pd.DataFrame:
         """Return the table: what is known, the predictions, and the column ``error``."""
         if not self._filled:  # no image, or none that can be read: the columns are there anyway
-            self.add(np.empty(0, np.int64), concatenate_outputs(self._model, []))
+            self.add(np.empty(0, np.int64), self._runtime.join([]))
         reasons = np.full(self._count, "", dtype=object)
         for row, reason in self.errors.items():
             reasons[row] = reason
@@ -208,7 +193,7 @@ class PredictionColumns:
         return self._calibrated(pd.DataFrame({**self._known, **arrays}, copy=copy))
 
     def _calibrated(self, table: pd.DataFrame) -> pd.DataFrame:
-        calibration = self._model.calibration
+        calibration = self._runtime.calibration
         if calibration is None:
             return table
         _check_free(calibration.new_columns, self._known)
@@ -219,22 +204,12 @@ class PredictionColumns:
         return np.full(self._count, np.nan, dtype=dtype)
 
 
-def concatenate_outputs(model: Model, outputs: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Put raw outputs of batches together; tensors of no rows where there is no batch."""
-    batches = list(outputs)
-    empty = {
-        name: torch.empty(0, model.head(name).output_size(task))
-        for name, task in model.tasks.items()
-    }
-    return {name: torch.cat([batch[name] for batch in batches] or [empty[name]]) for name in empty}
-
-
 def predict_values(
-    model: Model, images: UInt8Image, batch_size: int
+    runtime: Runtime, images: UInt8Image, batch_size: int
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Return what is predicted of images at the model's size; what `Model.predict_values` does."""
     check_integer(batch_size, "batch_size", low=1)
-    wanted = (model.image_size, model.image_size, 3)
+    wanted = (runtime.image_size, runtime.image_size, 3)
     if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
         raise InvalidTypeError(
             "not images of the model's size",
@@ -244,58 +219,23 @@ def predict_values(
             hint="faceattr.images.resize_image(image, model.image_size), or model.predict(images)",
         )
     starts = range(0, len(images), batch_size)
-    with evaluation_mode(model):
-        batches = [forward(model, images[start : start + batch_size]) for start in starts]
-    columns: dict[str, npt.NDArray[Any]] = {}
-    for name, raw in concatenate_outputs(model, batches).items():
-        columns.update(model.head(name).columns(raw))
-    if model.calibration is not None:
-        table = model.calibration.apply(pd.DataFrame(columns))
+    with runtime.working():
+        batches = [runtime.run(images[start : start + batch_size]) for start in starts]
+    columns: dict[str, npt.NDArray[Any]] = {**runtime.columns(runtime.join(batches))}
+    if runtime.calibration is not None:
+        table = runtime.calibration.apply(pd.DataFrame(columns))
         columns = {str(name): table[name].to_numpy() for name in table}
     return {
-        name: np.stack([columns[column].astype(np.float64) for column in _value_columns(task)], 1)
-        for name, task in model.tasks.items()
+        name: np.stack([columns[column].astype(np.float64) for column in value_columns(task)], 1)
+        for name, task in runtime.tasks.items()
     }
 
 
-def _value_columns(task: Task) -> list[str]:
+def value_columns(task: Task) -> list[str]:
     """Return the columns of a predictions table that say what is predicted, in numbers."""
     if isinstance(task, ClassificationTask):
         return [prob_column(task.name, label) for label in task.classes]
     return [pred_column(task.name)]
-
-
-def images_to_tensor(images: UInt8Image, device: torch.device | None = None) -> Tensor:
-    """View uint8 ``(N, H, W, 3)`` as a channels-last tensor ``(N, 3, H, W)``, without a copy."""
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return tensor if device is None else tensor.to(device, non_blocking=True)
-
-
-def forward(model: Model, images: UInt8Image) -> dict[str, Tensor]:
-    """Return raw outputs of uint8 images ``(N, H, W, 3)``, on the CPU."""
-    with torch.inference_mode():
-        outputs = model(images_to_tensor(images, model.mean.device))
-    return {name: values.float().cpu() for name, values in outputs.items()}
-
-
-@contextmanager
-def evaluation_mode(model: Model) -> Iterator[None]:
-    """Set a model to evaluation for a while, then every part of it back to what it was."""
-    if not _trains(model):
-        yield  # setting the mode of 200 modules takes a third of one image's time
-        return
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _trains(module: nn.Module) -> bool:
-    parts = module._modules.values()  # `children()` takes twice as long
-    return module.training or any(_trains(part) for part in parts if part is not None)
 
 
 def _check_free(names: Iterable[str], known: Known) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from faceattr._validation import check_choice, check_output_folder
@@ -26,7 +27,15 @@ from faceattr.tasks import TaskSet
 if TYPE_CHECKING:
     from faceattr.models.model import Model
 
-__all__ = ["describe_network", "load_model", "save_model", "write_weights"]
+__all__ = [
+    "describe_model",
+    "describe_network",
+    "load_model",
+    "save_model",
+    "to_json",
+    "weights_digest",
+    "write_weights",
+]
 
 FORMAT_VERSION = 1
 
@@ -67,7 +76,7 @@ def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> 
         If the folder cannot be written to.
     """
     check_choice(precision, "precision", PRECISIONS)
-    config = _to_json({**_describe(model), "precision": precision})
+    config = to_json({**describe_model(model), "precision": precision})
     path = check_output_folder(folder, "folder")
     write_weights(model, path / WEIGHTS_NAME, precision)
     _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
@@ -92,6 +101,12 @@ def write_weights(model: Model, path: Path, precision: str = "full") -> None:
     """
     state = in_precision(model, precision)
     _write(path, lambda target: save_file(state, target))
+
+
+def weights_digest(model: Model) -> str:
+    """Return what tells these weights from all others: the SHA-256 of the file of weights."""
+    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
+    return hashlib.sha256(save(state)).hexdigest()
 
 
 def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Model:
@@ -139,7 +154,8 @@ def describe_network(model: Model) -> dict[str, Any]:
     }
 
 
-def _describe(model: Model) -> dict[str, Any]:
+def describe_model(model: Model) -> dict[str, Any]:
+    """Return all that ``config.json`` says."""
     return {
         "format_version": FORMAT_VERSION,
         **describe_network(model),
@@ -153,7 +169,8 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _to_json(description: Mapping[str, Any]) -> str:
+def to_json(description: Mapping[str, Any]) -> str:
+    """Return a description as text; InvalidTypeError if JSON cannot hold it."""
     try:
         return json.dumps(description, indent=2, ensure_ascii=False)
     except (TypeError, ValueError) as error:

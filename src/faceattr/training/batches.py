@@ -15,7 +15,7 @@ from torch import Tensor
 from faceattr.data.cache import CachedImages
 from faceattr.data.sampling import Plan
 from faceattr.images import UInt8Image
-from faceattr.models.predict import images_to_tensor
+from faceattr.models.torch_runtime import images_to_tensor
 from faceattr.training.augment import RANDOM_COLUMNS, AugmentPolicy, augment
 from faceattr.training.mixup import Mixture, mix_images, mix_weights, mixture_of
 from faceattr.training.randomness import uniforms

@@ -13,6 +13,7 @@ from faceattr.data import Dataset
 from faceattr.exceptions import TrainingError
 from faceattr.models import Model
 from faceattr.models.predict import predict
+from faceattr.models.torch_runtime import TorchRuntime
 
 if TYPE_CHECKING:
     from faceattr.training.engine import Engine
@@ -37,7 +38,8 @@ def predict_in_shares(
     engine.agree(model)
     own = _own_batches(len(dataset), batch_size, engine.rank, engine.world_size)
     show = progress and engine.is_main
-    part = predict(model, _Share(dataset, own), batch_size=batch_size, progress=show)
+    share = _Share(dataset, own)
+    part = predict(TorchRuntime(model), share, batch_size=batch_size, progress=show)
     gathered = engine.gather((own, part))
     positions = np.concatenate([rows for rows, _ in gathered])
     table = pd.concat([rows for _, rows in gathered], ignore_index=True)

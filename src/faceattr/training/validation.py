@@ -13,11 +13,12 @@ from torch import Tensor
 from faceattr.data.cache import CachedImages
 from faceattr.evaluation import BinnedEvaluator, higher_is_better
 from faceattr.models import Model
-from faceattr.models.predict import (
+from faceattr.models.predict import predictions_table
+from faceattr.models.torch_runtime import (
+    TorchRuntime,
     concatenate_outputs,
     evaluation_mode,
     forward,
-    predictions_table,
 )
 from faceattr.tasks import RegressionTask
 from faceattr.training.config import TrainConfig
@@ -74,7 +75,7 @@ class Validator:
         outputs = self._outputs(model)
         figures = self._losses(model, outputs)
         positions = np.arange(len(self.table))
-        predictions = predictions_table(model, self.table, positions, [outputs], {})
+        predictions = predictions_table(TorchRuntime(model), self.table, positions, [outputs], {})
         evaluation = BinnedEvaluator(by=(), n_boot=0, tasks=model.tasks).evaluate(predictions)
         for name, task in model.tasks.items():
             kind = "regression" if isinstance(task, RegressionTask) else "classification"

@@ -1,0 +1,1 @@
+"""Models outside of Python: writing them as files, checking what was written, running them."""
