@@ -27,6 +27,7 @@ from faceattr.cli._output import (
     show_table,
     tell,
     tell_unread,
+    tell_unread_count,
     write,
     write_json,
 )
@@ -106,18 +107,17 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from faceattr.jobs import run_prediction
+    from faceattr.jobs import run_prediction, stream_prediction
 
-    table = run_prediction(
-        arguments.model,
-        arguments.input,
-        output=arguments.output,
-        batch_size=arguments.batch_size,
-        progress=not arguments.quiet,
-        shard=arguments.shard,
-    )
-    show_table(arguments, "predictions", table)
-    none_read = tell_unread(arguments, table, table["error"])
+    options: dict[str, Any] = {"batch_size": arguments.batch_size, "shard": arguments.shard}
+    options |= {"output": arguments.output, "progress": not arguments.quiet}
+    if arguments.output is not None and not arguments.json:  # the table stays on disk
+        made = stream_prediction(arguments.model, arguments.input, **options)
+        none_read = tell_unread_count(arguments, made.unread, made.images, made.first_unread)
+    else:
+        table = run_prediction(arguments.model, arguments.input, **options)
+        show_table(arguments, "predictions", table)
+        none_read = tell_unread(arguments, table, table["error"])
     # The part is whole, and what was not read is in it: a scheduler has nothing to repeat.
     return FAILURE if none_read and arguments.shard is None else 0
 

@@ -13,7 +13,7 @@ from faceattr.jobs.evaluating import run_evaluation
 from faceattr.jobs.explaining import run_explanation
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
-from faceattr.jobs.predicting import run_prediction
+from faceattr.jobs.predicting import PredictionFile, run_prediction, stream_prediction
 from faceattr.jobs.quality import run_quality
 from faceattr.jobs.reporting import run_report
 from faceattr.jobs.sampling import SamplerSection
@@ -27,6 +27,7 @@ __all__ = [
     "EvaluateSection",
     "MergeResult",
     "ModelSection",
+    "PredictionFile",
     "SamplerSection",
     "SplitSection",
     "TrainingJob",
@@ -41,4 +42,5 @@ __all__ = [
     "run_quality",
     "run_report",
     "run_training",
+    "stream_prediction",
 ]
