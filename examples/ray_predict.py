@@ -4,9 +4,10 @@
     python examples/ray_predict.py --data photos/ --model out/ --out tables/ --workers 2
 
 Each worker loads the model once and is handed batches of names; it reads the files itself, so on
-several machines the folder must be at the same place on all of them. The tables are those of
-`Model.predict` and `QualityFilter.score` in one process, in the same order. Ray starts on this
-machine; for a cluster leave the arguments of `ray.init` away.
+several machines the folder must be at the same place on all of them. The tables are those of one
+process, in the same order: quality bit by bit, predictions too where that process has one thread
+(``torch.set_num_threads(1)``), else but for the last digits. Ray starts on this machine; for a
+cluster leave the arguments of `ray.init` away.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def run(folder: Path, model: str, preset: str, workers: int) -> tuple[pd.DataFra
     blocks = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
     rows = ray.data.from_pandas(blocks).map_batches(
         Worker,
         fn_constructor_kwargs={"model": model, "preset": preset},
@@ -65,16 +67,15 @@ def run(folder: Path, model: str, preset: str, workers: int) -> tuple[pd.DataFra
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
-    found = [
-        with_types(batch) for batch in rows.iter_batches(batch_size=None, batch_format="pandas")
-    ]
+    found = [plain(block) for block in rows.iter_batches(batch_size=None, batch_format="pyarrow")]
     return split_columns(pd.concat(found, ignore_index=True))
 
 
-def with_types(batch: pd.DataFrame) -> pd.DataFrame:
-    """Return text as the library's tables have it; on its way it may have become objects."""
-    texts = [name for name in batch if not pd.api.types.is_numeric_dtype(batch[name].dtype)]
-    return batch.astype(dict.fromkeys(texts, "str"))
+def plain(block: Any) -> pd.DataFrame:
+    """Return an Arrow table with the types that the library's tables have."""
+    table: pd.DataFrame = block.to_pandas()
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype)]
+    return table.astype(dict.fromkeys(texts, "str"))
 
 
 def split_columns(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

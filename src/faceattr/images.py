@@ -57,7 +57,7 @@ KEY_BYTES = 16
 _WHITE = 255
 
 # PIL knows others, some of which other programs decode: Ghostscript would run what a file holds.
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 
 # What damaged and hostile files make of PIL's decoders.
 _DAMAGED = (
