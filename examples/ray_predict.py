@@ -79,7 +79,7 @@ def plain(block: Any) -> pd.DataFrame:
 
 
 def split_columns(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    end = table.columns.get_loc("error") + 1
+    end = list(table).index("error") + 1
     return table.iloc[:, :end], pd.concat([table[["sample_id"]], table.iloc[:, end:]], axis=1)
 
 
