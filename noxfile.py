@@ -61,13 +61,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def parquet(session: nox.Session) -> None:
-    """Run the tests of tables and data with pyarrow, which also stores pandas' text otherwise."""
+    """Run the tests of tables, data and Ray with pyarrow, which also stores pandas' text."""
     _prepare(session)
     folder = str(ROOT / ".nox" / "pyarrow")
     _pip_install(session, "-c", str(CONSTRAINTS), "--upgrade", "--target", folder, "pyarrow")
     tested = [
         "tests/test_tables.py",
         "tests/test_foreign_tables.py",
+        "tests/test_job_streaming.py",
+        "tests/test_ray.py",
         "tests/data",
         "tests/evaluation",
     ]

@@ -51,7 +51,7 @@ class TestFastPath:
     @pytest.mark.parametrize("progressive", [False, True])
     def test_equals_pil(self, orientation: int | None, subsampling: int, progressive: bool) -> None:
         data = jpeg(1, orientation, quality=88, subsampling=subsampling, progressive=progressive)
-        assert images._plain_jpeg_size(data) == (40, 56)  # so OpenCV decodes it
+        assert images.plain_jpeg_size(data) == (40, 56)  # so OpenCV decodes it
         np.testing.assert_array_equal(read_image(data), as_pil_reads(data))
 
     @given(
@@ -204,6 +204,37 @@ class TestBadFiles:
         with pytest.raises(ImageReadError, match="too large"):
             read_image(bytes(data))
 
+    def test_a_size_that_only_one_decoder_sees_does_not_pass(self) -> None:
+        # Whoever takes the filling FF for a marker steps into the comment, to a small frame there.
+        large, small = encoded(Image.new("L", (400, 300)), "JPEG"), jpeg()
+        data = bytearray(b"\xff\xd8\xff\xff\xfe\xff\xf0" + bytes(0xFFEE) + large[2:])
+        data[0xFF03 : 0xFF03 + 19] = small[small.index(b"\xff\xc0") :][:19]
+        assert images.plain_jpeg_size(bytes(data)) is None
+        assert read_image(bytes(data)).shape == (300, 400, 3)
+        with pytest.raises(ImageReadError, match="too large"):
+            read_image(bytes(data), max_pixels=100_000)
+
+    def test_a_jpeg_of_endless_scans_is_refused(self) -> None:
+        image = Image.fromarray(picture())
+        usual = encoded(image, "JPEG", progressive=True)
+        scan = usual[usual.rindex(b"\xff\xda") : -2]
+        for more, fine in ((20, True), (200, False)):
+            data = usual[:-2] + scan * more + usual[-2:]
+            if fine:
+                assert read_image(data).shape == (40, 56, 3)
+                continue
+            with pytest.raises(ImageReadError, match="at most 100 scans"):
+                read_image(data)
+
+    def test_a_flood_of_segments_is_refused(self) -> None:
+        with pytest.raises(ImageReadError, match="for ever"):
+            read_image(jpeg()[:2] + b"\xff\xfe\x00\x02" * 20_000 + jpeg()[2:])
+
+    def test_what_another_program_would_decode_is_no_image(self) -> None:
+        script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+        with pytest.raises(ImageReadError, match="not an image file"):
+            read_image(script)
+
     def test_the_limit_can_be_lowered(self) -> None:
         with pytest.raises(ImageReadError, match="too large"):
             read_image(jpeg(), max_pixels=100)
@@ -220,7 +251,7 @@ class TestBadFiles:
         assert caught.value.argument == "source"
 
     @given(
-        kind=st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP"]),
+        kind=st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"]),
         cut=st.floats(0, 1),
         changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
     )

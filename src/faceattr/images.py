@@ -3,7 +3,8 @@
 Data sets, quality scores, prediction and explanation all start from what `read_image` returns:
 uint8 RGB of shape (H, W, 3), turned upright as the EXIF orientation says. 16-bit images keep their
 high byte, transparent pixels are laid over white, CMYK and palette images are converted, and of an
-animation the first frame is taken.
+animation the first frame is taken. JPEG, PNG, BMP, WebP, TIFF and GIF are read, by what a file
+holds, whatever it is called.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import io
 import os
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from faceattr._jpeg import MAX_SCANS, is_decoded_soon, plain_jpeg_size
 from faceattr._validation import check_integer
 from faceattr.exceptions import DataError, ImageReadError, InvalidTypeError
 
@@ -53,6 +56,15 @@ KEY_BYTES = 16
 
 _WHITE = 255
 
+# PIL knows others, some of which other programs decode: Ghostscript would run what a file holds.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+
+# What damaged and hostile files make of PIL's decoders.
+_DAMAGED = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError, zlib.error),
+    *(TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
+)
+
 # A PIL image that is opened but not read is read by one thread, also where it is given twice.
 _LOADING = threading.Lock()
 
@@ -75,7 +87,8 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> UInt8Ima
     Raises
     ------
     ImageReadError
-        If the file is missing, empty, truncated, too large or no image.
+        If the file is missing, empty, truncated, too large or no image of a kind that is read, or
+        a JPEG of more than 100 scans, which would take minutes.
     InvalidTypeError
         If `source` is none of the accepted types, or an array of another dtype or shape.
     """
@@ -237,13 +250,18 @@ def _array_hint(array: npt.NDArray[Any]) -> str:
 def _decode(data: bytes, name: str, max_pixels: int) -> UInt8Image:
     if not data:
         raise ImageReadError("the file is empty", rows=[name])
-    size = _plain_jpeg_size(data)
+    if not is_decoded_soon(data):
+        raise ImageReadError(
+            "made to be decoded for ever", rows=[name], expected=f"at most {MAX_SCANS} scans"
+        )
+    size = plain_jpeg_size(data)
     if size is not None and size[0] * size[1] <= max_pixels:
         # OpenCV decodes a plain JPEG to PIL's very pixels in half the time; the rest is PIL's.
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-        if pixels is not None:
-            return np.asarray(pixels, dtype=np.uint8)
-    with _reading(name), Image.open(io.BytesIO(data)) as opened:
+        with suppress(cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+            if pixels is not None:
+                return np.asarray(pixels, dtype=np.uint8)
+    with _reading(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
         return _from_pil(opened, name, max_pixels)
 
 
@@ -255,7 +273,7 @@ def _reading(name: str) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise ImageReadError("not an image file", rows=[name]) from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError) as error:
+    except _DAMAGED as error:
         raise ImageReadError(f"damaged or truncated ({error})", rows=[name]) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageReadError("too large to be decoded safely", rows=[name]) from error
@@ -282,19 +300,3 @@ def _high_byte(image: Image.Image) -> UInt8Image:
     # Modes I and F also hold 8-bit data; only what exceeds 8 bits is scaled down.
     sixteen = image.mode.startswith("I;16") or values.max(initial=0.0) > _WHITE
     return np.clip(values // (256.0 if sixteen else 1.0), 0, _WHITE).astype(np.uint8)
-
-
-def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return (height, width) of a complete 8-bit gray or YCbCr JPEG; None for anything else."""
-    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):
-        return None
-    position = 2
-    while position + 9 < len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
-            plain = bits == 8 and components in (1, 3) and height > 0 and width > 0
-            return (height, width) if plain else None
-        position += 2 + length
-    return None

@@ -22,7 +22,7 @@ from faceattr.cli._audit import add_audit
 from faceattr.cli._evaluation import add_compare, add_evaluate, add_report
 from faceattr.cli._explanation import add_explain
 from faceattr.cli._export import add_export
-from faceattr.cli._faces import add_faces_option, tell_unpredicted
+from faceattr.cli._faces import add_faces_option, count_predictions, tell_unpredicted
 from faceattr.cli._options import add_model_option
 from faceattr.cli._output import (
     add_command,
@@ -109,20 +109,23 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from faceattr.jobs import run_prediction
+    from faceattr.jobs import run_prediction, stream_prediction
 
-    table = run_prediction(
-        arguments.model,
-        arguments.input,
-        output=arguments.output,
-        batch_size=arguments.batch_size,
-        progress=not arguments.quiet,
-        shard=arguments.shard,
-        faces=arguments.faces,
-        runtime=arguments.runtime,
-    )
-    show_table(arguments, "predictions", table)
-    none_read = tell_unpredicted(arguments, table)
+    options: dict[str, Any] = {
+        "output": arguments.output,
+        "batch_size": arguments.batch_size,
+        "progress": not arguments.quiet,
+        "shard": arguments.shard,
+        "faces": arguments.faces,
+        "runtime": arguments.runtime,
+    }
+    if arguments.output is not None and not arguments.json:  # the table stays on disk
+        made = stream_prediction(arguments.model, arguments.input, **options)
+        none_read = tell_unpredicted(arguments, made.counts)
+    else:
+        table = run_prediction(arguments.model, arguments.input, **options)
+        show_table(arguments, "predictions", table)
+        none_read = tell_unpredicted(arguments, count_predictions(table))
     # The part is whole, and what was not read is in it: a scheduler has nothing to repeat.
     return FAILURE if none_read and arguments.shard is None else 0
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from faceattr.cli._output import tell, tell_unread
+from faceattr.cli._output import tell, tell_unread_count
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["add_faces_option", "tell_unpredicted"]
+    from faceattr.jobs import PredictionCounts
+
+__all__ = ["add_faces_option", "count_predictions", "tell_unpredicted"]
 
 
 def add_faces_option(command: argparse.ArgumentParser) -> None:
@@ -22,18 +24,28 @@ def add_faces_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def tell_unpredicted(arguments: argparse.Namespace, table: pd.DataFrame) -> bool:
+def count_predictions(table: pd.DataFrame) -> PredictionCounts:
+    """Count the rows of a table that is in memory."""
+    from faceattr.jobs import PredictionCounts
+
+    images = len(table)
+    if "face" in table:  # a photo has a first face, or a row without one
+        images = int(((table["error"] != "") | (table["face"] == 0)).sum())
+    counts = PredictionCounts(images)
+    counts.add(table)
+    return counts
+
+
+def tell_unpredicted(arguments: argparse.Namespace, counts: PredictionCounts) -> bool:
     """Say which images have no prediction; return whether that is all of them."""
     if arguments.faces is None:
-        return tell_unread(arguments, table, table["error"])
-    failed = table["error"] != ""
-    faces, photos = int((~failed).sum()), int(failed.sum() + (table["face"] == 0).sum())
-    tell(arguments, f"{faces:,} faces in {photos:,} photos")
-    if failed.any():
-        row = table[failed].iloc[0]
+        return tell_unread_count(arguments, counts.failed, counts.images, counts.first_failed)
+    tell(arguments, f"{counts.rows - counts.failed:,} faces in {counts.images:,} photos")
+    if counts.first_failed is not None:
+        name, reason = counts.first_failed
         tell(
             arguments,
-            f"{failed.sum():,} of {photos:,} photos have no face and stand in the table with the "
-            f"reason, such as {row['sample_id']}: {row['error']}",
+            f"{counts.failed:,} of {counts.images:,} photos have no face and stand in the table "
+            f"with the reason, such as {name}: {reason}",
         )
-    return bool(len(failed) and failed.all())
+    return 0 < counts.rows == counts.failed

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["add_command", "records", "show_table", "tell", "tell_unread", "write", "write_json"]
+__all__ = [
+    "add_command",
+    "records",
+    "show_table",
+    "tell",
+    "tell_unread",
+    "tell_unread_count",
+    "write",
+    "write_json",
+]
 
 _ROWS = 20
 _ALIKE = ["brisque_weights"]  # the same on every row
@@ -41,14 +50,23 @@ def show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) ->
 def tell_unread(arguments: argparse.Namespace, table: pd.DataFrame, errors: pd.Series) -> bool:
     """Say which images could not be read; return whether that is all of them."""
     failed = errors != ""
-    if failed.any():
-        first, error = table[failed]["sample_id"].iloc[0], errors[failed].iloc[0]
+    if not failed.any():
+        return False
+    first = (table[failed]["sample_id"].iloc[0], errors[failed].iloc[0])
+    return tell_unread_count(arguments, int(failed.sum()), len(table), first)
+
+
+def tell_unread_count(
+    arguments: argparse.Namespace, unread: int, total: int, first: tuple[str, str] | None
+) -> bool:
+    """Say how many images could not be read, and the first one; return whether none could."""
+    if first is not None:
         tell(
             arguments,
-            f"{failed.sum():,} of {len(table):,} images could not be read and stand in the table "
-            f"with their error, such as {first}: {error}",
+            f"{unread:,} of {total:,} images could not be read and stand in the table "
+            f"with their error, such as {first[0]}: {first[1]}",
         )
-    return bool(len(failed) and failed.all())
+    return 0 < total == unread
 
 
 def _predictions_text(table: pd.DataFrame) -> str:

@@ -14,7 +14,12 @@ from faceattr.jobs.explaining import run_explanation
 from faceattr.jobs.exporting import run_export
 from faceattr.jobs.job import DEMO, TrainingJob
 from faceattr.jobs.merging import MergeResult, run_merge
-from faceattr.jobs.predicting import run_prediction
+from faceattr.jobs.predicting import (
+    PredictionCounts,
+    PredictionFile,
+    run_prediction,
+    stream_prediction,
+)
 from faceattr.jobs.quality import run_quality
 from faceattr.jobs.reporting import run_report
 from faceattr.jobs.sampling import SamplerSection
@@ -28,6 +33,8 @@ __all__ = [
     "EvaluateSection",
     "MergeResult",
     "ModelSection",
+    "PredictionCounts",
+    "PredictionFile",
     "SamplerSection",
     "SplitSection",
     "TrainingJob",
@@ -43,4 +50,5 @@ __all__ = [
     "run_quality",
     "run_report",
     "run_training",
+    "stream_prediction",
 ]

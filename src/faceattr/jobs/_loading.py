@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faceattr._requests import ImagesInput
     from faceattr.models import Model, OnnxModel
 
-__all__ = ["EXPORTED_NAME", "SavedModel", "load_saved"]
+__all__ = ["EXPORTED_NAME", "SavedModel", "file_digest", "load_saved"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class SavedModel:
         inputs: ImagesInput,
         *,
         batch_size: int,
-        progress: bool,
+        progress: bool = False,
         faces: str | Path | None = None,
     ) -> pd.DataFrame:
         """Return the predictions table."""
@@ -70,7 +70,7 @@ class SavedModel:
 
     def describe(self) -> dict[str, str | int]:
         """Tell by what the predictions are made, so that no other model's are put among them."""
-        digests = {file.name: _sha256(file) for file in self.files}
+        digests = {file.name: file_digest(file) for file in self.files}
         return {**digests, "image_size": self.model.image_size, "runtime": self.runtime}
 
 
@@ -152,7 +152,7 @@ def _differs(model: OnnxModel, folder: Path) -> str | None:
     export = model.description.export
     if export.get("quantize") is not None:
         return f"it is {export['quantize']}"
-    if export.get("weights") != _sha256(folder / WEIGHTS_NAME):
+    if export.get("weights") != file_digest(folder / WEIGHTS_NAME):
         return "it was made of other weights"
     saved = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     if not _same(model.description.config, saved):
@@ -174,6 +174,7 @@ def _same(exported: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
     return near and left == right
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

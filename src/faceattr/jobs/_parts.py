@@ -24,6 +24,7 @@ __all__ = [
     "check_part",
     "list_folder",
     "list_paths",
+    "record_part",
     "save_part",
 ]
 
@@ -101,10 +102,11 @@ def list_folder(folder: Path, names: Sequence[str]) -> Listing:
     return Listing(names, [str(folder / name) for name in names])
 
 
-def list_paths(paths: Sequence[str | Path]) -> Listing:
-    """Return images by their paths, which must be unique."""
+def list_paths(paths: Sequence[str | Path], *, unique: bool = True) -> Listing:
+    """Return images by their paths, which must be unique where they are to be divided."""
     texts = [str(path) for path in paths]
-    check_unique(texts, "inputs")
+    if unique:
+        check_unique(texts, "inputs")
     return Listing(texts, texts)
 
 
@@ -117,8 +119,21 @@ def save_part(
     settings: Mapping[str, str | int],
 ) -> None:
     """Write a part's table with what the merge needs; the version of the library is part of it."""
-    import faceattr
     from faceattr.tables import write_shard
 
-    known = {"faceattr": faceattr.__version__, **settings}
+    known = _with_version(settings)
     write_shard(table, part.path, part.shard, listing.ids, kind=kind, settings=known)
+
+
+def record_part(part: Part, listing: Listing, kind: str, settings: Mapping[str, str | int]) -> None:
+    """Write what the merge needs beside a part's table, which is written already."""
+    from faceattr.tables.shards import record_shard
+
+    known = _with_version(settings)
+    record_shard(part.path, part.shard, listing.ids, kind=kind, settings=known)
+
+
+def _with_version(settings: Mapping[str, str | int]) -> dict[str, str | int]:
+    import faceattr
+
+    return {"faceattr": faceattr.__version__, **settings}

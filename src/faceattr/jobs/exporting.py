@@ -29,8 +29,9 @@ def run_export(
         The folder that a training job or `Model.save_pretrained` wrote, a bundled model, or
         ``user/name`` on the Hugging Face hub.
     output : path, optional
-        The file, ending in ``.onnx`` or ``.pt2``; needed unless `model` is a folder. By default ``model.onnx`` in the folder, which
-        `run_prediction` then takes where onnxruntime is installed; ``model-int8.onnx`` for int8.
+        The file, ending in ``.onnx`` or ``.pt2``; needed unless `model` is a folder. By default
+        ``model.onnx`` in it, which `run_prediction` then takes where onnxruntime is installed;
+        ``model-int8.onnx`` for int8.
     quantize : {None, "int8"}
         8-bit layers; needs `images`.
     images : path, optional

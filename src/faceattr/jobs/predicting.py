@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import table_file
-from faceattr.jobs._loading import SavedModel, load_saved
+from faceattr.jobs._loading import file_digest, load_saved
 from faceattr.jobs._parts import (
     ListedImages,
     Listing,
@@ -16,7 +20,7 @@ from faceattr.jobs._parts import (
     check_part,
     list_folder,
     list_paths,
-    save_part,
+    record_part,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +28,59 @@ if TYPE_CHECKING:
 
     from faceattr.tables import Shard
 
-__all__ = ["image_paths", "run_prediction"]
+__all__ = [
+    "PredictionCounts",
+    "PredictionFile",
+    "image_paths",
+    "run_prediction",
+    "stream_prediction",
+]
+
+
+@dataclass
+class PredictionCounts:
+    """How many images and rows there are, and what has no prediction.
+
+    Attributes
+    ----------
+    images : int
+        Images that were asked for.
+    rows : int
+        Rows of the table: one an image, or one a face.
+    failed : int
+        Rows without a prediction.
+    first_failed : tuple of (str, str), optional
+        The id of the first of these, and the reason.
+    """
+
+    images: int
+    rows: int = 0
+    failed: int = 0
+    first_failed: tuple[str, str] | None = None
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Count the rows of a table, or of a piece of it."""
+        failed = table[table["error"] != ""]
+        if self.first_failed is None and len(failed):
+            self.first_failed = (failed["sample_id"].iloc[0], failed["error"].iloc[0])
+        self.rows += len(table)
+        self.failed += len(failed)
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """Predictions in a file.
+
+    Attributes
+    ----------
+    path : Path
+        The table.
+    counts : PredictionCounts
+    """
+
+    path: Path
+    counts: PredictionCounts
+
 
 _OF_A_MODEL = "model.safetensors"
 """The file by which a folder of a model is known, before torch is loaded."""
@@ -52,7 +108,8 @@ def run_prediction(
     inputs : path or sequence of paths
         Files and folders. Of a single folder the ids are relative to it; else they are the paths.
     output : path, optional
-        A ``.csv`` or ``.parquet`` file for the table.
+        A ``.csv`` or ``.parquet`` file for the table, which is then made as by
+        `stream_prediction`: the same call goes on where an earlier one was stopped.
     batch_size : int, default 64
         Images a forward pass.
     progress : bool, default False
@@ -85,20 +142,85 @@ def run_prediction(
     OutputError
         If `output` cannot be written.
     """
-    target = None if output is None else table_file(output, "output")
+    options: dict[str, Any] = {"batch_size": batch_size, "progress": progress, "faces": faces}
+    if output is not None:
+        from faceattr.tables import read_table
+
+        options |= {"output": output, "shard": shard, "runtime": runtime}
+        return read_table(stream_prediction(model, inputs, **options).path)
+    check_part(shard, None)
+    images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
+    return load_saved(model, runtime, count=_count(images)).predict(images, **options)
+
+
+def stream_prediction(
+    model: str | Path,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    output: str | Path,
+    batch_size: int = 64,
+    progress: bool = False,
+    shard: Shard | str | None = None,
+    faces: str | Path | None = None,
+    runtime: str = "auto",
+) -> PredictionFile:
+    """Predict images into a file, for folders of any size: the table is never in memory as a whole.
+
+    Results are written as they come, into ``<output>.parts``, and put together at the end, when
+    that folder is removed. The same call goes on where an earlier one was stopped, whatever
+    stopped it, and ends with the file of an undisturbed run, byte by byte on the same machine. A
+    piece whose images have changed meanwhile (size or time of a file) is made again.
+
+    Parameters
+    ----------
+    model, inputs, batch_size, progress, shard, faces, runtime
+        As for `run_prediction`.
+    output : path
+        A ``.csv`` or ``.parquet`` file for the table.
+
+    Returns
+    -------
+    PredictionFile
+
+    Raises
+    ------
+    ModelFileError
+        If there is no saved model or detector, or it is damaged.
+    InvalidArgumentError
+        If there is nothing to predict, `output` is no name of a table, there is no such part or
+        runtime, or faces are to be searched in parts; if an unfinished run of another model, other
+        images or another batch size lies beside `output`.
+    OutputError
+        If `output` cannot be written, or another process makes it.
+    """
+    target = table_file(output, "output")
     part = check_part(shard, target)
     _check_whole(part, faces)
+    check_integer(batch_size, "batch_size", low=1)
     images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
-    if part is not None:
-        listing, loaded = _list(images), load_saved(model, runtime)
-        return _predict_part(loaded, listing, part, batch_size=batch_size, progress=progress)
-    from faceattr.tables import write_table
+    listing = _list(images, unique=part is not None)
+    from faceattr.jobs._streaming import StreamedRun, piece_size, stream_table
 
-    loaded = load_saved(model, runtime, count=_count(images))
-    table = loaded.predict(images, batch_size=batch_size, progress=progress, faces=faces)
-    if target is not None:
-        write_table(table, target)
-    return table
+    own = listing if part is None else listing.part(part.shard)
+    # All parts have to be made alike, however many images each has.
+    loaded = load_saved(model, runtime, count=len(own.ids) if part is None else None)
+    known = loaded.describe()
+    settings = {**known, **_searching(faces), "torch": version("torch"), "batch_size": batch_size}
+    run = StreamedRun(target, own, "predictions", settings, piece_size(batch_size))
+    counts = PredictionCounts(images=len(own.ids))
+    stream_table(
+        run,
+        lambda piece: loaded.predict(ListedImages(piece), batch_size=batch_size, faces=faces),
+        watch=counts.add,
+        progress=progress,
+        finished=None if part is None else partial(record_part, part, listing, run.kind, known),
+    )
+    return PredictionFile(target, counts)
+
+
+def _searching(faces: str | Path | None) -> dict[str, str]:
+    """Tell by what faces are found."""
+    return {} if faces is None else {"faces": file_digest(Path(faces))}
 
 
 def _check_whole(part: Part | None, faces: str | Path | None) -> None:
@@ -112,29 +234,15 @@ def _check_whole(part: Part | None, faces: str | Path | None) -> None:
         )
 
 
-def _predict_part(
-    loaded: SavedModel,
-    listing: Listing,
-    part: Part,
-    *,
-    batch_size: int,
-    progress: bool,
-) -> pd.DataFrame:
-    own = ListedImages(listing.part(part.shard))
-    table = loaded.predict(own, batch_size=batch_size, progress=progress)
-    save_part(table, part, listing, kind="predictions", settings=loaded.describe())
-    return table
-
-
 def _count(images: Path | list[str | Path]) -> int:
     from faceattr.images import image_names
 
     return len(image_names(images)) if isinstance(images, Path) else len(images)
 
 
-def _list(images: Path | list[str | Path]) -> Listing:
+def _list(images: Path | list[str | Path], *, unique: bool) -> Listing:
     if not isinstance(images, Path):
-        return list_paths(images)
+        return list_paths(images, unique=unique)
     from faceattr.images import image_names
 
     names = image_names(images)

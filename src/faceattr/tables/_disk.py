@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from faceattr.exceptions import OutputError
 
-__all__ = ["replace_file", "types_path", "write_lines", "writing"]
+__all__ = ["replace_file", "sync", "try_lock", "types_path", "write_lines", "writing"]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -48,3 +49,28 @@ def writing(path: Path) -> Iterator[None]:
             found=f"{path} ({error.strerror or error})",
             hint="give a file in a folder that you may write to",
         ) from error
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk; not every system can flush a folder."""
+    with suppress(*((OSError,) if path.is_dir() else ())):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; tell whether that was possible."""
+    try:
+        import fcntl
+    except ImportError:  # not there on Windows, where a folder is not guarded
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that knows no locks
+        return True
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,19 +73,31 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         return target
     encoded = [encode_column(plain[name], str(name)) for name in plain.columns]
     _check_lengths([list(map(str, plain.columns)), *[cells for _, cells in encoded]])
-    token = _missing_token([cells for _, cells in encoded])
+    token = missing_token(cell for _, cells in encoded for cell in cells)
     columns = [
         {"name": name} | entry for name, (entry, _) in zip(plain.columns, encoded, strict=True)
     ]
-    types = {"format": _FORMAT, "version": _VERSION, "missing": token, "rows": len(plain)}
-    rows = _lines(list(plain.columns), [cells for _, cells in encoded], token)
+    rows = zip(*[cells for _, cells in encoded], strict=True)
+    write_csv(
+        target, csv_lines(list(plain.columns), rows, token), describe(columns, token, len(plain))
+    )
+    return target
+
+
+def describe(columns: Sequence[Entry], token: str, rows: int) -> dict[str, Any]:
+    """Return what stands beside a CSV file: its columns, the missing value, its length."""
+    known = {"format": _FORMAT, "version": _VERSION, "missing": token, "rows": rows}
+    return known | {"columns": list(columns)}
+
+
+def write_csv(target: Path, lines: Iterable[str], types: Mapping[str, Any]) -> None:
+    """Write a CSV file and its types, each whole or not at all."""
     with writing(target):
         # The old types go first: a crash then leaves a plain CSV, never one with wrong types.
         types_path(target).unlink(missing_ok=True)
-        replace_file(target, lambda temporary: write_lines(temporary, rows))
-        text = json.dumps(types | {"columns": columns}, indent=1)
+        replace_file(target, lambda temporary: write_lines(temporary, lines))
+        text = json.dumps(types, indent=1)
         replace_file(types_path(target), lambda temporary: write_lines(temporary, [text, "\n"]))
-    return target
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -115,12 +127,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not source.is_file():
         raise TableError("no such file", argument="path", found=str(source))
     if source.suffix.lower() == ".parquet":
-        with _reading(source):
+        with reading(source):
             return pd.read_parquet(source)
     if types_path(source).exists():
-        with _reading(source):
+        with reading(source):
             return _read_typed(source)
-    with _reading(source):
+    with reading(source):
         return _read_plain(source)
 
 
@@ -132,7 +144,7 @@ def _read_plain(path: Path) -> pd.DataFrame:
 
 
 def _read_typed(path: Path) -> pd.DataFrame:
-    types = _read_types(types_path(path))
+    types = read_types(types_path(path))
     entries: list[Entry] = types["columns"]
     names = [entry["name"] for entry in entries]
     with path.open(newline="", encoding="utf-8", errors="surrogatepass") as file:
@@ -158,7 +170,8 @@ def _read_typed(path: Path) -> pd.DataFrame:
     return pd.DataFrame(data, columns=pd.Index(names), index=pd.RangeIndex(len(rows)))
 
 
-def _read_types(path: Path) -> dict[str, Any]:
+def read_types(path: Path) -> dict[str, Any]:
+    """Return what stands beside a CSV file; TableError, or a ValueError, if that is damaged."""
     types = json.loads(path.read_text(encoding="utf-8"))
     good = isinstance(types, dict) and types.get("format") == _FORMAT
     good = good and types.get("version") == _VERSION and isinstance(types.get("missing"), str)
@@ -255,9 +268,9 @@ def _check_lengths(columns: Iterable[Cells]) -> None:
         )
 
 
-def _missing_token(columns: Sequence[Cells]) -> str:
+def missing_token(cells: Iterable[str | None]) -> str:
     """Return a text for missing values that no cell holds; the empty one where possible."""
-    used = {cell for cells in columns for cell in cells if cell is not None}
+    used = {cell for cell in cells if cell is not None}
     token, number = "", 0
     while token in used:
         token = f"<NA{number or ''}>"
@@ -265,10 +278,13 @@ def _missing_token(columns: Sequence[Cells]) -> str:
     return token
 
 
-def _lines(names: list[str], columns: Sequence[Cells], token: str) -> Iterator[str]:
+def csv_lines(
+    names: Sequence[str], rows: Iterable[Sequence[str | None]], token: str
+) -> Iterator[str]:
+    """Yield the lines of a CSV file; None is a missing value, for which `token` stands."""
     alone = len(names) == 1
     yield ",".join(_quote(name, alone=alone) for name in names) + "\n"
-    for row in zip(*columns, strict=True):
+    for row in rows:
         cells = [
             _quote(token, alone=alone) if cell is None else _quote(cell, alone=alone or not cell)
             for cell in row
@@ -284,7 +300,8 @@ def _quote(cell: str, *, alone: bool) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a table is read into TableError."""
     # pandas' and csv's own errors of parsing are ValueErrors but for csv.Error.
     try:
         yield

@@ -115,10 +115,22 @@ def write_shard(
     with writing(target):
         record_path(target).unlink(missing_ok=True)
     write_table(table, target)
+    record_shard(target, part, ids, kind=kind, settings=known)
+    return target
+
+
+def record_shard(
+    target: Path,
+    part: Shard,
+    ids: Sequence[str],
+    *,
+    kind: str,
+    settings: Mapping[str, Setting],
+) -> None:
+    """Write the record of a part whose table lies there, made of its rows of `ids`."""
     with writing(target):
         files = digest_files(target)
-        write_record(ShardRecord(kind, known, part, len(ids), digest_ids(ids), files), target)
-    return target
+        write_record(ShardRecord(kind, settings, part, len(ids), digest_ids(ids), files), target)
 
 
 def merge_shards(paths: Sequence[str | Path]) -> MergedShards:

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import safetensors
 import torch
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from faceattr._validation import check_output_folder
 from faceattr.exceptions import OutputError, TrainingError
+from faceattr.tables._disk import sync, try_lock
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
 
@@ -87,7 +88,7 @@ class CheckpointFolder:
         """
         check_output_folder(self.folder, "checkpoint_folder")
         with (self.folder / _LOCK).open("a+", encoding="utf-8") as file:
-            if not _lock(file):
+            if not try_lock(file):
                 file.seek(0)
                 raise TrainingError(
                     "another training uses this folder",
@@ -124,7 +125,7 @@ class CheckpointFolder:
             _fill(partial, checkpoint)
             _remove(target)
             partial.rename(target)
-            _sync(self.folder)
+            sync(self.folder)
             for name in self.names()[:-_KEPT]:
                 _remove(self.folder / name)
         return target
@@ -169,12 +170,12 @@ def _fill(folder: Path, checkpoint: Checkpoint) -> None:
         path = folder / f"{part}.safetensors"
         save_file({key: _plain(value) for key, value in tensors.items()}, path)
         files[part] = _digest(path)
-        _sync(path)
+        sync(path)
     state = {"format": _FORMAT, "version": _VERSION, "files": files, **checkpoint.state}
     path = folder / _STATE
     path.write_text(json.dumps({**state, "sha256": _state_digest(state)}), encoding="utf-8")
-    _sync(path)
-    _sync(folder)
+    sync(path)
+    sync(folder)
 
 
 def _read(folder: Path) -> Checkpoint:
@@ -219,31 +220,6 @@ def _digest(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Flush a file or folder to the disk; not every system can flush a folder."""
-    with contextlib.suppress(*((OSError,) if path.is_dir() else ())):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(file: IO[str]) -> bool:
-    """Lock an open file until it is closed; tell whether that was possible."""
-    try:
-        import fcntl
-    except ImportError:  # not there on Windows, where a folder is not guarded
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system that knows no locks
-        return True
-    return True
 
 
 @contextlib.contextmanager
