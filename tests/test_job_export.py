@@ -135,7 +135,17 @@ def test_predicting_with_the_file_does_not_load_torch(saved, photos, tmp_path):
     )
     output = tmp_path / "table.csv"
     done = subprocess.run(
-        [sys.executable, "-c", code, "predict", str(saved), str(photos), "--output", str(output)],
+        [
+            sys.executable,
+            "-c",
+            code,
+            "predict",
+            str(photos),
+            "--model",
+            str(saved),
+            "--output",
+            str(output),
+        ],
         check=True,
         capture_output=True,
         text=True,

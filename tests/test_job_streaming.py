@@ -269,7 +269,16 @@ def test_files_of_others_stay(model: Path, photos: Path) -> None:
 def test_ctrl_c_says_how_to_go_on(
     model: Path, photos: Path, undisturbed: list[bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", str(model), "photos", "--output", "p.csv", "--batch-size", str(BATCH)]
+    command = [
+        "predict",
+        "photos",
+        "--model",
+        str(model),
+        "--output",
+        "p.csv",
+        "--batch-size",
+        str(BATCH),
+    ]
     predict, count = Model.predict, iter(range(10))
 
     def interrupted(self: Model, inputs: Any, **options: Any) -> pd.DataFrame:

@@ -256,7 +256,16 @@ class TestCommand:
     def test_with_the_detector(
         self, folder: Path, yunet: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        argv = ["predict", str(folder), "photos", "--faces", str(yunet), "--json", "--quiet"]
+        argv = [
+            "predict",
+            "photos",
+            "--model",
+            str(folder),
+            "--faces",
+            str(yunet),
+            "--json",
+            "--quiet",
+        ]
         assert main(argv) == 0
         shown = capsys.readouterr()
         rows = json.loads(shown.out)["predictions"]
@@ -270,7 +279,10 @@ class TestCommand:
         assert main([*argv[:2], "photos/b.png", *argv[3:]]) == 1
 
     def test_without_its_file(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", str(folder), "photos", "--faces", "gone.onnx", "--quiet"]) == 1
+        assert (
+            main(["predict", "photos", "--model", str(folder), "--faces", "gone.onnx", "--quiet"])
+            == 1
+        )
         assert "the face detector cannot be opened" in capsys.readouterr().err
 
     def test_not_in_parts(self, folder: Path) -> None:
