@@ -11,6 +11,7 @@ import torch
 from faceattr import Model
 from faceattr.exceptions import ExportError
 from faceattr.models.export.quantizing import quantize_layers
+from faceattr.models.export.session import Session, measure_ranges
 from models.export.export_samples import pixels, small_model
 
 
@@ -31,6 +32,21 @@ def test_an_int8_file_predicts_nearly_the_same(tmp_path):
     plain = model.export(tmp_path / "float.onnx").size
     weights = sum(parameter.numel() for parameter in model.parameters())
     assert report.size - plain < 4 * weights  # 8-bit weights, and the scales of a tiny network
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A file in float."""
+    return small_model().export(tmp_path_factory.mktemp("float") / "model.onnx").path
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 16])
+def test_ranges_are_those_of_all_batches(plain, count):
+    images = pixels(count)
+    ranges = measure_ranges(plain.read_bytes(), [images[row : row + 1] for row in range(count)])
+    outputs = Session.open(plain).run(images, ["age"])["age"]
+    found = [float(np.ravel(end)[0]) for end in ranges["age"].range_value]
+    assert found == pytest.approx([outputs.min(), outputs.max()], rel=1e-4)
 
 
 def test_layers_that_cost_too_much_stay_in_float(tmp_path):

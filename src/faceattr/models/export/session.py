@@ -152,7 +152,6 @@ def measure_ranges(network: bytes, batches: Iterable[UInt8Image]) -> Any:
             path,
             augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"max_intermediate_outputs": 8},
         )
         calibrator.collect_data(_Reader(batches))
         return calibrator.compute_data()
