@@ -10,7 +10,7 @@ the file that is shipped. The quality table has the columns luminance and ita, a
 ``faceattr quality UTKFace/ --output quality.csv`` writes them. --out becomes the bundled folder:
 
     config.json, model.safetensors   the model, float16, with its calibration
-    MODEL_CARD.md, LICENSE.txt       the card, and the licence that lies there or is named
+    MODEL_CARD.md, LICENSE.txt       the card, and the licence of the weights
     figures.csv                      the figures of the card
     held_out.txt                     a hash of the file name of every held-out image
 """
@@ -116,7 +116,7 @@ def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--level", type=float, default=0.9, help="of the intervals")
     add("--splits", type=int, default=200, help="random splits that count coverage")
     add("--n-boot", type=int, default=1000, help="bootstrap resamples")
-    add("--licence", type=Path, default=OUT / "LICENSE.txt")
+    add("--licence", type=Path, default=Path(__file__).with_name("LICENSE-utkface-weights.txt"))
     add("--out", type=Path, default=OUT, help="the bundled folder; its name is the model's")
     return parser.parse_args(given)
 

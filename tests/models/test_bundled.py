@@ -27,6 +27,8 @@ def shipped() -> Model:
 
 
 def test_the_licence_lies_there_and_in_the_metadata() -> None:
+    if NAME not in bundled_models():
+        pytest.skip(f"the weights of {NAME} are not in the package yet")
     text = (HOME / "LICENSE.txt").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     identifier = text.splitlines()[0]

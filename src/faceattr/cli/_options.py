@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from faceattr.models.bundled import bundled_models
+
 if TYPE_CHECKING:
     from faceattr.jobs import EvaluateSection
 
@@ -28,8 +30,14 @@ def add_model_option(command: argparse.ArgumentParser) -> None:
         default=DEFAULT_MODEL,
         metavar="MODEL",
         help="a folder that train, demo or save_pretrained wrote, a bundled model, or user/name on"
-        f" the Hugging Face hub ({DEFAULT_MODEL}: bundled, for non-commercial research only)",
+        f" the Hugging Face hub ({_told_default()})",
     )
+
+
+def _told_default() -> str:
+    if DEFAULT_MODEL in bundled_models():
+        return f"{DEFAULT_MODEL}: bundled, for non-commercial research only"
+    return f"{DEFAULT_MODEL}, which this installation does not bring"
 
 
 def add_evaluation_options(command: argparse.ArgumentParser) -> None:
