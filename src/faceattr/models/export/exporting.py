@@ -42,7 +42,8 @@ _Rows: TypeAlias = npt.NDArray[np.int64]
 _FORMATS = {".onnx": "onnx", ".pt2": "torch.export"}
 _VERSIONS = ("faceattr", "torch", "onnx", "onnxscript", "onnxruntime")
 _LEAST_TO_CALIBRATE = 16
-_JUDGED = 64
+_JUDGED = 128
+"""Calibration images on which the search for 8-bit layers compares."""
 _TEXT = (
     "Attributes of face images, written by faceattr: appearance as labelled in the training data. "
     "Images go in as uint8 RGB; the metadata says what each output means."
@@ -137,7 +138,9 @@ class _Work:
         return comparing.make_bounds(self._model.tasks, bounded, self._tolerance, self._wanted)
 
     def _quantize(self, content: bytes, rows: _Rows, bounds: Bounds) -> Quantized:
-        compare = self._comparer(rows[:_JUDGED], bounds)
+        # Spread over all of them: files are often in order of what they show.
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), _JUDGED)).astype(np.int64)
+        compare = self._comparer(rows[spread], bounds)
 
         def judge(network: bytes) -> float:
             differences = compare(network)
