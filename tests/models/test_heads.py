@@ -17,6 +17,7 @@ from faceattr.models.heads import (
     Head,
     LinearHead,
     LogitHead,
+    MedianHead,
     SoftmaxHead,
     build_head,
     default_head,
@@ -32,6 +33,7 @@ RACE = ClassificationTask("race", classes=("a", "b", "c"))
 
 SERVED = {
     "distribution": [AGE, SHARE],
+    "median": [AGE, SHARE],
     "linear": [AGE, SHARE, FREE],
     "softmax": [GENDER, RACE],
     "logit": [GENDER],
@@ -81,7 +83,7 @@ def test_default_heads():
 @pytest.mark.parametrize(
     ("kind", "task", "expected"),
     [
-        ("softmax", AGE, "'distribution', 'linear'"),
+        ("softmax", AGE, "'distribution', 'median', 'linear'"),
         ("linear", GENDER, "'softmax', 'logit'"),
         ("logit", RACE, "two classes"),
         ("distribution", FREE, "bounds"),
@@ -140,6 +142,34 @@ def test_distribution_quantiles_are_ordered_and_bounded(logits):
     low, high = columns["age_q05"][0], columns["age_q95"][0]
     assert 0 <= low <= high <= 116
     assert 0 <= columns["age_pred"][0] <= 116
+
+
+@given(logits=st.lists(st.floats(-30, 30), min_size=117, max_size=117), seed=st.integers(0, 99))
+def test_the_median_is_where_half_of_the_mass_lies(logits, seed):
+    head = MedianHead(AGE, 4, 0.0)
+    outputs = torch.cat([torch.tensor([logits]), random_outputs(seed, 1)])
+    outputs.requires_grad_()
+    median = head.columns(outputs.detach())["age_pred"]
+    np.testing.assert_allclose(head.scores(outputs).detach()[:, 0], median, atol=2e-3)
+    torch.autograd.backward(head.scores(outputs).sum())
+    assert bool(torch.isfinite(outputs.grad).all())
+    # Mass spread evenly over steps: half of it lies below, except where that is outside the bounds.
+    mass = torch.softmax(outputs.detach().double(), dim=1).numpy()
+    below = [
+        np.interp(m, np.arange(118) - 0.5, np.insert(p.cumsum(), 0, 0))
+        for m, p in zip(median, mass, strict=True)
+    ]
+    inside = (median > 0) & (median < 116)
+    np.testing.assert_allclose(np.array(below)[inside], 0.5, atol=1e-6)
+
+
+def test_mean_and_median_differ_in_the_prediction_alone():
+    outputs = random_outputs(3, 5)
+    mean = DistributionHead(AGE, 4, 0.0).columns(outputs)
+    median = MedianHead(AGE, 4, 0.0).columns(outputs)
+    assert np.abs(mean["age_pred"] - median["age_pred"]).max() > 0.1
+    for name in ("age_std", "age_q05", "age_q95"):
+        np.testing.assert_array_equal(mean[name], median[name])
 
 
 def test_linear_head_uses_median_and_spread_of_the_known_labels():
@@ -205,10 +235,9 @@ ends = st.tuples(st.floats(0, 116), st.floats(0, 116)).map(sorted)
 
 
 class TestRanges:
-    def test_only_the_distribution_head_supports_them(self):
-        assert [kind for kind in HEADS if HEADS.get(kind, argument="").supports_ranges] == [
-            "distribution"
-        ]
+    def test_only_distributions_support_them(self):
+        supporting = [kind for kind in HEADS if HEADS.get(kind, argument="").supports_ranges]
+        assert supporting == ["distribution", "median"]
 
     def test_encoding(self):
         table = pd.DataFrame({"age": [30.0, np.nan, np.nan]})

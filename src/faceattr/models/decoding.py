@@ -56,8 +56,10 @@ def number_columns(task: RegressionTask, values: _Values) -> Columns:
     return {pred_column(task.name): values if task.bounds is None else values.clip(*task.bounds)}
 
 
-def distribution_columns(task: RegressionTask, support: _Values, probabilities: _Values) -> Columns:
-    """Return ``<task>_pred`` (the expected value), ``_std``, ``_q05`` and ``_q95``.
+def distribution_columns(
+    task: RegressionTask, support: _Values, probabilities: _Values, *, median: bool = False
+) -> Columns:
+    """Return ``<task>_pred`` (the expected value, or the median), ``_std``, ``_q05`` and ``_q95``.
 
     Parameters
     ----------
@@ -66,11 +68,13 @@ def distribution_columns(task: RegressionTask, support: _Values, probabilities: 
         Evenly spaced values in the task's unit.
     probabilities : numpy.ndarray of float64, shape (N, K)
         0 to 1.
+    median : bool, default False
+        Whether the median is predicted.
     """
     mean = np.clip(probabilities @ support, support[0], support[-1])
     variance = probabilities @ support**2 - mean**2
     columns: Columns = {
-        pred_column(task.name): mean,
+        pred_column(task.name): _quantiles(probabilities, support, 0.5) if median else mean,
         f"{task.name}_std": np.sqrt(np.maximum(variance, 0.0)),
     }
     for suffix, level in _QUANTILES.items():
@@ -111,6 +115,11 @@ def _decode_distribution(task: Any, constants: Constants, outputs: _Values) -> C
     return distribution_columns(task, support, _softmax(outputs))
 
 
+def _decode_median(task: Any, constants: Constants, outputs: _Values) -> Columns:
+    support = np.array(constants["support"], dtype=np.float64)
+    return distribution_columns(task, support, _softmax(outputs), median=True)
+
+
 def _decode_linear(task: Any, constants: Constants, outputs: _Values) -> Columns:
     values = outputs[:, 0] * float(constants["scale"]) + float(constants["center"])
     return number_columns(task, values)
@@ -127,6 +136,7 @@ def _decode_logit(task: Any, constants: Constants, outputs: _Values) -> Columns:
 
 DECODERS: dict[str, Callable[[Any, Constants, _Values], Columns]] = {
     "distribution": _decode_distribution,
+    "median": _decode_median,
     "linear": _decode_linear,
     "softmax": _decode_softmax,
     "logit": _decode_logit,

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceattr.exceptions import InvalidArgumentError
-from faceattr.models._distribution import DistributionHead
+from faceattr.models._distribution import DistributionHead, MedianHead
 from faceattr.models._head import Head, RegressionHead
 from faceattr.models.decoding import Columns, class_columns, number_columns
 from faceattr.registry import Registry
@@ -29,6 +29,7 @@ __all__ = [
     "Head",
     "LinearHead",
     "LogitHead",
+    "MedianHead",
     "SoftmaxHead",
     "build_head",
     "register_head",
@@ -185,6 +186,7 @@ def register_head(name: str, head: type[Head]) -> type[Head]:
 
 
 register_head("distribution", DistributionHead)
+register_head("median", MedianHead)
 register_head("linear", LinearHead)
 register_head("softmax", SoftmaxHead)
 register_head("logit", LogitHead)

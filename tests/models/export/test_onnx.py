@@ -104,6 +104,19 @@ def test_the_file_tells_all_about_the_model(model, opened):
     assert opened.description.config["crop_template"]["size"] == 200
 
 
+def test_medians_leave_too(tmp_path):
+    tasks = drawings().tasks
+    model = Model(tasks=tasks, weights=None, image_size=SIZE, heads={"age": "median"}).eval()
+    model.export(tmp_path / "model.onnx", images=drawings())
+    opened = Model.from_onnx(tmp_path / "model.onnx")
+    wanted = model.predict(drawings())
+    np.testing.assert_allclose(
+        opened.predict(drawings())["age_pred"], wanted["age_pred"], atol=5e-3
+    )
+    values = opened.predict_values(pixels())["age"], model.predict_values(pixels())["age"]
+    np.testing.assert_allclose(*values, atol=5e-3)
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_others_need_the_metadata_alone(model, written, n):
     session = onnxruntime.InferenceSession(str(written[0]), providers=["CPUExecutionProvider"])

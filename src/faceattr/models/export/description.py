@@ -189,7 +189,7 @@ def describe_outputs(tasks: TaskSet, heads: Mapping[str, HeadFacts]) -> list[dic
 
 
 def _has_support(facts: HeadFacts) -> bool:
-    return facts.kind == "distribution" and "support" in facts.constants
+    return facts.kind in ("distribution", "median") and "support" in facts.constants
 
 
 def _meaning(task: Task) -> dict[str, Any]:
