@@ -206,9 +206,7 @@ class TestSimilarity:
 
 
 def test_one_template_for_all() -> None:
-    from faceattr.explain.face_regions import TEMPLATE_POINTS
     from faceattr.models import pretrained
 
     assert pretrained.CROP_TEMPLATE is CROP_TEMPLATE
     assert [CROP_TEMPLATE[name] for name in LANDMARKS] == template_points(200).tolist()
-    np.testing.assert_allclose(template_points(1), TEMPLATE_POINTS)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faceattr.exceptions import InvalidArgumentError
+from faceattr.faces.template import template_points
 
 __all__ = ["FACE_REGIONS", "TEMPLATE_POINTS", "LandmarkPoints", "face_labels"]
 
@@ -19,9 +20,7 @@ height; left as in the picture."""
 
 _SIDE = 200.0
 
-TEMPLATE_POINTS: LandmarkPoints = tuple(
-    (x / _SIDE, y / _SIDE) for x, y in ((60, 57), (137, 56), (101, 100), (66, 135), (134, 134))
-)
+TEMPLATE_POINTS: LandmarkPoints = [(x, y) for x, y in template_points(1).tolist()]
 """Median position in aligned chips (UTKFace, 200 pixels a side)."""
 
 FACE_REGIONS = (
