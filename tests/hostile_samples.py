@@ -37,7 +37,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 def hostile() -> dict[str, bytes]:
     """Return bytes by what is wrong with them; of one megabyte at most but for one."""
     jpeg = encoded(noise(), "JPEG")
-    progressive = encoded(noise(2000, 2000), "JPEG", progressive=True)
+    progressive = encoded(Image.new("RGB", (2000, 2000)), "JPEG", progressive=True)
     scan = progressive[progressive.rindex(b"\xff\xda") : -2]
     bomb = zlib.compress(bytes(300_000_000), 9)
     found = {
