@@ -69,6 +69,12 @@ def test_the_file_of_a_folder_is_taken(saved, photos, caplog):
     pd.testing.assert_frame_equal(Model.from_pretrained(saved).predict(photos), wanted)
 
 
+def test_the_file_of_half_precision_is_taken(tmp_path):
+    folder = make_model().save_pretrained(tmp_path / "half", precision="half")
+    run_export(folder)
+    assert loading.load_saved(folder).runtime == "onnx"
+
+
 def _other_weights(folder):
     make_model(seed=1).save_pretrained(folder)
 

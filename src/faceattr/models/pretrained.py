@@ -33,7 +33,7 @@ __all__ = [
     "load_model",
     "save_model",
     "to_json",
-    "weights_digest",
+    "weights_digests",
     "write_weights",
 ]
 
@@ -103,10 +103,10 @@ def write_weights(model: Model, path: Path, precision: str = "full") -> None:
     _write(path, lambda target: save_file(state, target))
 
 
-def weights_digest(model: Model) -> str:
-    """Return what tells these weights from all others: the SHA-256 of the file of weights."""
-    state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
-    return hashlib.sha256(save(state)).hexdigest()
+def weights_digests(model: Model) -> dict[str, str]:
+    """Return what tells these weights from all others: by precision the SHA-256 of their file."""
+    files = {precision: save(in_precision(model, precision)) for precision in PRECISIONS}
+    return {precision: hashlib.sha256(file).hexdigest() for precision, file in files.items()}
 
 
 def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Model:

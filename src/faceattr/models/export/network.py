@@ -14,7 +14,7 @@ from faceattr.exceptions import ExportError, InvalidArgumentError, InvalidTypeEr
 from faceattr.models._head import Head
 from faceattr.models.export.description import EXPORT_VERSION, Description, HeadFacts
 from faceattr.models.export.session import INPUT
-from faceattr.models.pretrained import describe_model, to_json, weights_digest
+from faceattr.models.pretrained import describe_model, to_json, weights_digests
 from faceattr.tasks import ClassificationTask
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def describe(network: ExportedNetwork, model: Model, **facts: Any) -> Descriptio
     export = {
         "format_version": EXPORT_VERSION,
         "num_features": own.num_features,
-        "weights": weights_digest(model),
+        "weights": weights_digests(model),
         **facts,
     }
     config = describe_model(model)
