@@ -173,10 +173,12 @@ def stream_prediction(
 
     Parameters
     ----------
-    model, inputs, batch_size, progress, shard, faces, runtime
+    model, inputs
         As for `run_prediction`.
     output : path
         A ``.csv`` or ``.parquet`` file for the table.
+    batch_size, progress, shard, faces, runtime
+        As for `run_prediction`.
 
     Returns
     -------
