@@ -42,6 +42,7 @@ WRONG = {
     "augment": ["wild", 3],
     "repeat_augment": ["wild", 0.5],
     "mixup": [-0.1, 101, "much"],
+    "teacher_weight": [-0.1, 1.1, "much"],
     "restore": ["first", "average"],
     "patience": [0, 1.5],
     "monitor": ["mae", "age/", "age/mae/x", 3],
