@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 import faceattr
+from faceattr._versions import installed_version
 from faceattr.data import BalancedSampler, Dataset
 from faceattr.jobs.job import TrainingJob
 from faceattr.models import Model
@@ -103,10 +103,5 @@ def _record(
 
 
 def _versions() -> dict[str, str]:
-    found = {"faceattr": faceattr.__version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+    own = {"faceattr": faceattr.__version__, "python": platform.python_version()}
+    return own | {name: installed_version(name) for name in _PACKAGES}

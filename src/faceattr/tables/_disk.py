@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,15 @@ from typing import IO
 
 from faceattr.exceptions import OutputError
 
-__all__ = ["replace_file", "sync", "try_lock", "types_path", "write_lines", "writing"]
+__all__ = [
+    "file_digest",
+    "replace_file",
+    "sync",
+    "try_lock",
+    "types_path",
+    "write_lines",
+    "writing",
+]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -29,6 +38,12 @@ def replace_file(target: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def types_path(path: Path) -> Path:

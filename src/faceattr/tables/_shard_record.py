@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, TableError
-from faceattr.tables._disk import replace_file, types_path, write_lines
+from faceattr.tables._disk import file_digest, replace_file, types_path, write_lines
 from faceattr.tables.shard import Shard
 
 __all__ = [
@@ -87,12 +87,7 @@ def digest_files(path: Path) -> tuple[str, str | None]:
         If one cannot be read.
     """
     types = types_path(path)
-    return _digest_file(path), _digest_file(types) if types.exists() else None
-
-
-def _digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path), file_digest(types) if types.exists() else None
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from faceattr._validation import check_output_folder
 from faceattr.exceptions import OutputError, TrainingError
-from faceattr.tables._disk import sync, try_lock
+from faceattr.tables._disk import file_digest, sync, try_lock
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
 
@@ -39,7 +39,6 @@ _NAME = re.compile(r"epoch-\d{6}")
 _KEPT = 2
 _PARTIAL = ".partial-"
 _LOCK = ".lock"
-_BLOCK = 2**20
 _DAMAGED = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError),
     safetensors.SafetensorError,
@@ -169,7 +168,7 @@ def _fill(folder: Path, checkpoint: Checkpoint) -> None:
     for part, tensors in checkpoint.tensors.items():
         path = folder / f"{part}.safetensors"
         save_file({key: _plain(value) for key, value in tensors.items()}, path)
-        files[part] = _digest(path)
+        files[part] = file_digest(path)
         sync(path)
     state = {"format": _FORMAT, "version": _VERSION, "files": files, **checkpoint.state}
     path = folder / _STATE
@@ -191,7 +190,7 @@ def _read(folder: Path) -> Checkpoint:
         if Path(part).name != part:
             raise ValueError(f"{part!r} is no name of a file")
         path = folder / f"{part}.safetensors"
-        if _digest(path) != digest:
+        if file_digest(path) != digest:
             raise ValueError(f"{path.name} is not what was written")
         tensors[part] = load_file(path)
     return Checkpoint(state, tensors)
@@ -212,14 +211,6 @@ def _remove(folder: Path) -> None:
 
 def _state_digest(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

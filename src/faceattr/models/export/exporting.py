@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +15,7 @@ import pandas as pd
 
 from faceattr._requests import ImagesInput
 from faceattr._validation import check_choice, check_output_folder
+from faceattr._versions import installed_version
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, OutputError
 from faceattr.images import UInt8Image
 from faceattr.models.export import comparing
@@ -245,10 +245,5 @@ def _check_quantize(quantize: str | None, kind: str, images: object) -> None:
 
 
 def _versions(kind: str) -> dict[str, str]:
-    found = {}
-    for name in _VERSIONS if kind == "onnx" else _VERSIONS[:2]:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # another build of onnxruntime goes by another name
-            found[name] = "unknown"
-    return found
+    names = _VERSIONS if kind == "onnx" else _VERSIONS[:2]
+    return {name: installed_version(name) for name in names}
