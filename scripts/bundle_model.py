@@ -227,7 +227,7 @@ def write(
             raise SystemExit(f"{size:,} bytes; a bundled model has at most {LARGEST:,}")
         out.mkdir(parents=True, exist_ok=True)
         for path in made.iterdir():
-            shutil.copyfile(path, out / path.name)  # not its mode: it is for its owner alone
+            shutil.copyfile(path, out / path.name)
     print(f"wrote {out}: {size:,} bytes")
 
 

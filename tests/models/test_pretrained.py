@@ -170,3 +170,9 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path):
         model.save_pretrained(tmp_path / "model")
     assert caught.value.argument == "model.info"
     assert not (tmp_path / "model").exists()
+
+
+def test_files_can_be_read_by_whom_the_folder_lets(saved):
+    _, folder = saved
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"]

@@ -6,16 +6,16 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from faceattr._validation import check_choice, check_output_folder
+from faceattr._versions import installed_version
 from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
 from faceattr.faces.template import CROP_TEMPLATE
@@ -100,7 +100,9 @@ def write_weights(model: Model, path: Path, precision: str = "full") -> None:
         If it cannot be written.
     """
     state = in_precision(model, precision)
-    _write(path, lambda target: save_file(state, target))
+    _write(
+        path, lambda target: target.write_bytes(save(state))
+    )  # `save_file` lets nobody else read
 
 
 def weights_digests(model: Model) -> dict[str, str]:
@@ -161,7 +163,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         **describe_network(model),
         "color": "RGB",
         "crop_template": CROP_TEMPLATE,
-        "versions": {name: _version(name) for name in _VERSIONS},
+        "versions": {name: installed_version(name) for name in _VERSIONS},
         "training_data": model.info.get("training_data"),
         "licence": model.info.get("licence"),
         "info": model.info,
@@ -180,13 +182,6 @@ def to_json(description: Mapping[str, Any]) -> str:
             expected="text, numbers, lists and dicts with text as keys",
             found=str(error),
         ) from error
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _write(target: Path, write: Callable[[Path], object]) -> None:
