@@ -73,7 +73,12 @@ def test_other_images_and_columns_are_refused():
     with pytest.raises(TableError) as caught:
         average_predictions([a, a.iloc[:1]], tasks=TASKS)
     assert list(caught.value.rows) == ["1.jpg"]
-    with pytest.raises(TableError, match="columns are missing"):
-        average_predictions([a, a.drop(columns="gender_prob_male")], tasks=TASKS)
+    with pytest.raises(TableError, match=r"tables\[1\]: columns of task 'age' are missing"):
+        average_predictions([a, a.drop(columns="age_pred")], tasks=TASKS)
+    with pytest.raises(TableError, match=r"tables\[1\], column 'age_pred'") as caught:
+        average_predictions([a, a.assign(age_pred=["thirty", 40.0])], tasks=TASKS)
+    assert list(caught.value.rows) == ["0.jpg"]
+    half = average_predictions([a, a.drop(columns="gender_prob_male")], tasks=TASKS)
+    np.testing.assert_allclose(half["gender_prob_male"], a["gender_prob_male"])
     with pytest.raises(TableError):
         average_predictions([a.iloc[[0, 0]]], tasks=TASKS)

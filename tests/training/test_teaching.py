@@ -55,7 +55,7 @@ def test_a_part_of_the_tasks_and_of_the_rows_is_enough(faces, teacher, caplog):
     only.loc[only.index[3], "age_pred"] = np.nan
     model, _ = fit(faces, teacher=only)
     assert "does not predict task 'gender'" in caplog.text
-    assert model.info["training"]["teacher"]["columns"] == ["sample_id", "age_pred"]
+    assert model.info["training"]["teacher"]["tasks"] == ["age"]
 
 
 def test_images_that_the_teacher_lacks_are_named(faces, teacher):
@@ -74,8 +74,21 @@ def test_what_is_no_table_of_predictions_is_refused(faces, teacher):
     with pytest.raises(TableError) as caught:
         fit(faces, teacher=teacher.assign(gender_prob_male=0.9))
     assert len(caught.value.rows) == len(faces)
-    with pytest.raises(TableError, match="task 'age'"):
+    with pytest.raises(TableError, match="column 'age_pred'"):
         fit(faces, teacher=teacher.assign(age_pred=np.inf))
+    words = teacher["age_pred"].astype(object).where(teacher.index != 3, "about 30")
+    with pytest.raises(TableError) as caught:
+        fit(faces, teacher=teacher.assign(age_pred=words))
+    assert list(caught.value.rows) == [teacher["sample_id"].iloc[3]]
+    with pytest.raises(TableError, match="column 'age_std'"):
+        fit(faces, teacher=teacher.assign(age_std="wide"))
+
+
+def test_a_class_that_is_left_out_is_the_rest(faces, teacher):
+    both, _ = fit(faces, teacher=teacher)
+    one, _ = fit(faces, teacher=teacher.drop(columns="gender_prob_male"))
+    for key, value in state(both).items():
+        np.testing.assert_allclose(value, state(one)[key], rtol=1e-4, atol=1e-5)
 
 
 def test_a_teacher_of_the_validation_images_is_told(faces, teacher, caplog):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from faceattr.evaluation.comparison.pairing import side_tables
-from faceattr.evaluation.rows import tasks_of
+from faceattr.evaluation.rows import finite_numbers, predicted_numbers, row_names, tasks_of
 from faceattr.exceptions import TableError
 from faceattr.tables import check_ids, pred_column, prob_column
 from faceattr.tasks import RESERVED_SUFFIXES, ClassificationTask, Task, TaskSet
@@ -97,40 +97,35 @@ def _columns_of(table: pd.DataFrame, task: Task) -> list[str]:
     return [name for name in dict.fromkeys(known) if name in table]
 
 
-def _stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> _Floats:
-    """Return ``(tables, rows, columns)``."""
-    for number, table in enumerate(tables):
-        absent = [name for name in columns if name not in table]
-        if absent:
-            raise TableError(
-                "columns are missing",
-                argument=f"tables[{number}]",
-                expected=f"the columns {list(columns)}",
-                found=f"the columns {list(table.columns)}",
-            )
-    return np.stack(
-        [table[list(columns)].to_numpy(np.float64, na_value=np.nan) for table in tables]
+def _mean(tables: Sequence[pd.DataFrame], task: Task) -> tuple[_Floats, _Floats]:
+    """Return what all tables predict, ``(tables, rows, 1 or classes)``, and its mean."""
+    every = np.stack(
+        [predicted_numbers(table, task, f"tables[{n}]") for n, table in enumerate(tables)]
     )
+    return every, every.mean(axis=0)
 
 
 def _classes(tables: Sequence[pd.DataFrame], task: ClassificationTask) -> dict[str, Any]:
-    names = [prob_column(task.name, label) for label in task.classes]
-    mean = _stack(tables, names).mean(axis=0)
+    _, mean = _mean(tables, task)
     known = ~np.isnan(mean).any(axis=1)
     best = np.full(len(mean), None, dtype=object)
     best[known] = np.array(task.classes, dtype=object)[mean[known].argmax(axis=1)]
+    names = [prob_column(task.name, label) for label in task.classes]
     columns = {name: mean[:, place] for place, name in enumerate(names)}
     return {pred_column(task.name): pd.Series(best, dtype="str"), **columns}
 
 
 def _number(tables: Sequence[pd.DataFrame], task: Task) -> dict[str, Any]:
     pred, std = pred_column(task.name), f"{task.name}_std"
-    values = _stack(tables, [pred])[:, :, 0]
-    mean = values.mean(axis=0)
+    values, mean = _mean(tables, task)
     if not all(std in table for table in tables):
-        return {pred: mean}
-    within = np.square(_stack(tables, [std])[:, :, 0]).mean(axis=0)
-    return {pred: mean, std: np.sqrt(within + values.var(axis=0))}
+        return {pred: mean[:, 0]}
+    widths = [
+        finite_numbers(table[std], row_names(table), f"tables[{n}]")
+        for n, table in enumerate(tables)
+    ]
+    within = np.square(widths).mean(axis=0)
+    return {pred: mean[:, 0], std: np.sqrt(within + values[:, :, 0].var(axis=0))}
 
 
 def _errors(tables: Sequence[pd.DataFrame]) -> dict[str, pd.Series]:

@@ -15,7 +15,18 @@ from faceattr.exceptions import TableError
 from faceattr.tables import pred_column, prob_column, tasks_from_predictions
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
-__all__ = ["TaskRows", "pick_task", "row_names", "task_rows", "tasks_of"]
+__all__ = [
+    "TaskRows",
+    "finite_numbers",
+    "pick_task",
+    "predicted_numbers",
+    "row_names",
+    "task_rows",
+    "tasks_of",
+]
+
+_PREDICTIONS = "predictions"
+"""What errors call the table that is evaluated."""
 
 _SUM_TOLERANCE = 0.01
 """Probabilities rounded in a file need not add up to 1 exactly."""
@@ -64,7 +75,7 @@ def task_rows(table: pd.DataFrame, task: Task) -> TaskRows:
         )
     names = row_names(table)
     if isinstance(task, RegressionTask):
-        truth, prediction = (_numbers(table[name], names) for name in needed)
+        truth, prediction = (finite_numbers(table[name], names) for name in needed)
         labelled, predicted = ~np.isnan(truth), ~np.isnan(prediction)
         used = np.flatnonzero(labelled & predicted)
         numbers = RegressionData(truth, prediction, *_limits(table, task, names)).take(used)
@@ -78,6 +89,45 @@ def task_rows(table: pd.DataFrame, task: Task) -> TaskRows:
     n_classes, positive = len(task.classes), task.classes.index(task.positive)
     classes = ClassificationData(codes, guesses, probabilities, n_classes, positive).take(used)
     return TaskRows(task, classes, used, ~predicted, predicted & ~labelled)
+
+
+def predicted_numbers(table: pd.DataFrame, task: Task, argument: str) -> FloatArray:
+    """Return what is predicted in numbers, missing where an image has no prediction.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame of n rows
+        A predictions table.
+    task : RegressionTask or ClassificationTask
+    argument : str
+        What errors call the table.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n, 1) or (n, classes)
+        In the task's unit, or probabilities.
+
+    Raises
+    ------
+    TableError
+        If a column is absent, or a value is not what its column should hold.
+    """
+    names = row_names(table)
+    if isinstance(task, RegressionTask):
+        column = pred_column(task.name)
+        found = finite_numbers(table[column], names, argument)[:, None] if column in table else None
+        expected = [column]
+    else:
+        found = _probabilities(table, task, names, argument)
+        expected = [prob_column(task.name, label) for label in task.classes]
+    if found is None:
+        raise TableError(
+            f"columns of task {task.name!r} are missing",
+            argument=argument,
+            expected=f"the columns {expected}",
+            found=f"the columns {list(table.columns)}",
+        )
+    return found
 
 
 def tasks_of(predictions: pd.DataFrame, tasks: TaskSet | Task | Iterable[Task] | None) -> TaskSet:
@@ -101,7 +151,13 @@ def row_names(table: pd.DataFrame) -> list[str]:
     return [f"row {position}" for position in range(len(table))]
 
 
-def _numbers(column: pd.Series, names: Sequence[str]) -> FloatArray:
+def finite_numbers(
+    column: pd.Series, names: Sequence[str], argument: str = _PREDICTIONS
+) -> FloatArray:
+    """Return a column as numbers, missing where it has none; TableError for anything else.
+
+    `names` are those of the rows and `argument` that of the table, for errors.
+    """
     if pd.api.types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         bad = np.isinf(values)
@@ -109,7 +165,7 @@ def _numbers(column: pd.Series, names: Sequence[str]) -> FloatArray:
         read = pd.to_numeric(column.astype(object), errors="coerce")
         values = read.to_numpy(dtype=np.float64, na_value=np.nan)
         bad = np.isinf(values) | (np.isnan(values) & column.notna().to_numpy(dtype=bool))
-    _refuse(bad, column, names, "finite numbers; missing where not known")
+    _refuse(bad, column, names, "finite numbers; missing where not known", argument)
     return values
 
 
@@ -119,7 +175,7 @@ def _limits(
     columns = [f"{task.name}_low", f"{task.name}_high"]
     if not all(name in table.columns for name in columns):
         return None, None
-    low, high = (_numbers(table[name], names) for name in columns)
+    low, high = (finite_numbers(table[name], names) for name in columns)
     _refuse(low > high, table[columns[0]], names, f"numbers not above those of {columns[1]!r}")
     return low, high
 
@@ -134,41 +190,49 @@ def _codes(
 
 
 def _probabilities(
-    table: pd.DataFrame, task: ClassificationTask, names: Sequence[str]
+    table: pd.DataFrame,
+    task: ClassificationTask,
+    names: Sequence[str],
+    argument: str = _PREDICTIONS,
 ) -> FloatArray | None:
     columns = [prob_column(task.name, label) for label in task.classes]
     present = [name for name in columns if name in table.columns]
     if not present:
         return None
-    known = {name: _numbers(table[name], names) for name in present}
+    known = {name: finite_numbers(table[name], names, argument) for name in present}
     for name, values in known.items():
         outside = (values < -_SUM_TOLERANCE) | (values > 1 + _SUM_TOLERANCE)
-        _refuse(outside, table[name], names, "probabilities from 0 to 1")
+        _refuse(outside, table[name], names, "probabilities from 0 to 1", argument)
     if len(present) == 1 and len(columns) == 2:
         other = next(name for name in columns if name not in known)
         known[other] = 1.0 - known[present[0]]
     elif len(present) < len(columns):
         raise TableError(
             "probabilities of some classes are missing",
-            argument=f"predictions, task {task.name!r}",
+            argument=f"{argument}, task {task.name!r}",
             expected=f"the columns {columns}, or none of them",
             found=f"the columns {present}",
         )
     matrix = np.column_stack([known[name] for name in columns])
     sums = pd.Series(matrix.sum(axis=1))
     bad = (np.abs(sums - 1.0) > _SUM_TOLERANCE).to_numpy()
-    _refuse(bad, sums.rename(", ".join(columns)), names, "probabilities that add up to 1")
+    expected = "probabilities that add up to 1"
+    _refuse(bad, sums.rename(", ".join(columns)), names, expected, argument)
     return matrix
 
 
 def _refuse(
-    bad: npt.NDArray[np.bool_], column: pd.Series, names: Sequence[str], expected: str
+    bad: npt.NDArray[np.bool_],
+    column: pd.Series,
+    names: Sequence[str],
+    expected: str,
+    argument: str = _PREDICTIONS,
 ) -> None:
     positions = [int(position) for position in np.flatnonzero(bad)]
     if positions:
         raise TableError(
             "values cannot be evaluated",
-            argument=f"predictions, column {column.name!r}",
+            argument=f"{argument}, column {column.name!r}",
             rows=[names[position] for position in positions],
             expected=expected,
             found=repr(column.iloc[positions[0]]),

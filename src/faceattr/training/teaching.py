@@ -7,21 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from faceattr.data import Dataset
+from faceattr.evaluation.metrics import FloatArray
+from faceattr.evaluation.rows import finite_numbers, predicted_numbers, row_names
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.models import Model
-from faceattr.tables import pred_column, prob_column
-from faceattr.tasks import ClassificationTask, Task
+from faceattr.models.predict import value_columns
+from faceattr.tasks import RegressionTask, Task
 
 __all__ = ["Teacher", "check_teacher"]
 
 _log = logging.getLogger(__name__)
-
-_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -31,26 +30,30 @@ class Teacher:
     Attributes
     ----------
     predictions : pandas.DataFrame
-        A row an image, in the data set's order.
+        A row an image, in the data set's order: the columns of the tasks that are taught, in
+        numbers.
+    tasks : tuple of str
+        These tasks.
     weight : float
         The teacher's part of each label, in [0, 1].
     """
 
     predictions: pd.DataFrame
+    tasks: tuple[str, ...]
     weight: float
 
     def soften(self, labels: Mapping[str, Tensor], model: Model) -> dict[str, Tensor]:
         """Return encoded labels by task, those of taught tasks with the teacher's part in them."""
         return {
             name: model.head(name).soft_labels(values, self.predictions, self.weight)
-            if _teaches(self.predictions, model.tasks[name])
+            if name in self.tasks
             else values
             for name, values in labels.items()
         }
 
     def describe(self) -> dict[str, Any]:
         """Return what a model tells about its teacher."""
-        return {"weight": self.weight, "columns": [str(name) for name in self.predictions]}
+        return {"weight": self.weight, "tasks": list(self.tasks)}
 
 
 def check_teacher(
@@ -93,30 +96,23 @@ def check_teacher(
             expected="what Model.predict or cross_validate returns",
             found=type(teacher).__name__,
         )
-    for task in _taught(teacher, model):
-        _check_values(teacher, task)
+    rows = _rows_of(teacher, train)
+    taught = _taught(rows, model)
+    columns: dict[str, FloatArray] = {}
+    for task in taught:
+        columns |= _numbers_of(rows, task)
     _tell_seen(teacher, valid)
-    return Teacher(_rows_of(teacher, train), weight)
-
-
-def _needed(task: Task) -> list[str]:
-    if isinstance(task, ClassificationTask):
-        return [prob_column(task.name, label) for label in task.classes]
-    return [pred_column(task.name)]
-
-
-def _teaches(teacher: pd.DataFrame, task: Task) -> bool:
-    return set(_needed(task)) <= set(teacher)
+    return Teacher(pd.DataFrame(columns), tuple(task.name for task in taught), weight)
 
 
 def _taught(teacher: pd.DataFrame, model: Model) -> list[Task]:
     """Return the tasks that the teacher predicts."""
-    taught = [task for task in model.tasks.values() if _teaches(teacher, task)]
+    taught = [task for task in model.tasks.values() if set(value_columns(task)) & set(teacher)]
     if not taught:
         raise TableError(
             "predicts none of the model's tasks",
             argument="teacher",
-            expected=" or ".join(str(_needed(task)) for task in model.tasks.values()),
+            expected=" or ".join(str(value_columns(task)) for task in model.tasks.values()),
             found=f"columns {list(teacher.columns)}",
         )
     for task in taught:
@@ -125,27 +121,21 @@ def _taught(teacher: pd.DataFrame, model: Model) -> list[Task]:
                 "the head does not learn from a teacher",
                 argument="teacher",
                 found=f"head {model.head_kinds[task.name]!r} of task {task.name!r}",
-                hint=f"take {_needed(task)} out of the table, or give the head a soft_labels",
+                hint=f"take {value_columns(task)} out of the table, or give the head a soft_labels",
             )
     for name in sorted(set(model.tasks) - {task.name for task in taught}):
         _log.info("the teacher does not predict task %r, which is learned from labels alone", name)
     return taught
 
 
-def _check_values(teacher: pd.DataFrame, task: Task) -> None:
-    columns = teacher[_needed(task)].apply(pd.to_numeric, errors="coerce")
-    numbers = columns.to_numpy(np.float64, na_value=np.nan)
-    wrong = np.isinf(numbers).any(axis=1)
-    if isinstance(task, ClassificationTask):
-        wrong |= (numbers < 0).any(axis=1) | (np.abs(numbers.sum(axis=1) - 1) > _SUM_TOLERANCE)
-    if wrong.any():
-        raise TableError(
-            f"not predictions of task {task.name!r}",
-            argument="teacher",
-            rows=teacher.loc[wrong, "sample_id"].astype(str).tolist(),
-            expected="finite numbers; of classes, probabilities that sum to 1",
-            found=str(numbers[wrong][0].tolist()),
-        )
+def _numbers_of(teacher: pd.DataFrame, task: Task) -> dict[str, FloatArray]:
+    """Return a task's columns in numbers, with the deviation where there is one."""
+    values = predicted_numbers(teacher, task, "teacher")
+    columns = dict(zip(value_columns(task), values.T, strict=True))
+    std = f"{task.name}_std"
+    if isinstance(task, RegressionTask) and std in teacher:
+        columns[std] = finite_numbers(teacher[std], row_names(teacher), "teacher")
+    return columns
 
 
 def _rows_of(teacher: pd.DataFrame, train: Dataset) -> pd.DataFrame:
