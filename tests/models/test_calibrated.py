@@ -174,3 +174,16 @@ def test_training_ends_the_card(tmp_path):
     config = TrainConfig(epochs=1, batch_size=8)
     Trainer(config, progress=False, cache_folder=tmp_path).fit(model, faces)
     assert model.card is None
+
+
+def test_another_image_size_ends_calibration_and_card(model, faces, caplog):
+    model.calibration = fitted(model, faces)
+    model.card = "# A card\n"
+    model.image_size = 32  # the same
+    assert model.calibration is not None
+    model.image_size = 48
+    assert (model.image_size, model.calibration, model.card) == (48, None, None)
+    assert "fitted at another size" in caplog.text
+    assert len(model.predict(faces)) == len(faces)
+    with pytest.raises(InvalidArgumentError, match="image_size"):
+        model.image_size = 7

@@ -58,6 +58,7 @@ class DistributionHead(RegressionHead):
     widening = 0.04
     supports_ranges: ClassVar[bool] = True
     supports_teacher: ClassVar[bool] = True
+    predicts_median: ClassVar[bool] = False
     support: Tensor
 
     def __init__(self, task: Task, num_features: int, dropout: float) -> None:
@@ -181,7 +182,8 @@ class DistributionHead(RegressionHead):
         """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
         probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
         support = self.support.cpu().double().numpy()
-        return distribution_columns(self.task, support, probabilities)
+        median = self.predicts_median
+        return distribution_columns(self.task, support, probabilities, median=median)
 
 
 class MedianHead(DistributionHead):
@@ -191,6 +193,8 @@ class MedianHead(DistributionHead):
     smallest mean squared error, if the distribution is right (Gneiting 2011, "Making and Evaluating
     Point Forecasts", arXiv:0912.0902). Mass is spread evenly over a step.
     """
+
+    predicts_median: ClassVar[bool] = True
 
     def scores(self, outputs: Tensor) -> Tensor:
         """Return the median, ``(N, 1)``, in the task's unit."""
@@ -204,12 +208,6 @@ class MedianHead(DistributionHead):
             self.support[1] - self.support[0]
         )
         return reached.clamp(self.support[0], self.support[-1])
-
-    def columns(self, outputs: Tensor) -> Columns:
-        """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
-        probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
-        support = self.support.cpu().double().numpy()
-        return distribution_columns(self.task, support, probabilities, median=True)
 
 
 def _column(table: pd.DataFrame, name: str) -> Tensor:

@@ -6,6 +6,7 @@ The heads decode by these functions, and so does a model that left Python as an 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -110,14 +111,11 @@ Constants: TypeAlias = Mapping[str, Any]
 """A head's constants by name: the numbers of its buffers, as JSON holds them."""
 
 
-def _decode_distribution(task: Any, constants: Constants, outputs: _Values) -> Columns:
+def _decode_distribution(
+    task: Any, constants: Constants, outputs: _Values, *, median: bool = False
+) -> Columns:
     support = np.array(constants["support"], dtype=np.float64)
-    return distribution_columns(task, support, _softmax(outputs))
-
-
-def _decode_median(task: Any, constants: Constants, outputs: _Values) -> Columns:
-    support = np.array(constants["support"], dtype=np.float64)
-    return distribution_columns(task, support, _softmax(outputs), median=True)
+    return distribution_columns(task, support, _softmax(outputs), median=median)
 
 
 def _decode_linear(task: Any, constants: Constants, outputs: _Values) -> Columns:
@@ -136,7 +134,7 @@ def _decode_logit(task: Any, constants: Constants, outputs: _Values) -> Columns:
 
 DECODERS: dict[str, Callable[[Any, Constants, _Values], Columns]] = {
     "distribution": _decode_distribution,
-    "median": _decode_median,
+    "median": partial(_decode_distribution, median=True),
     "linear": _decode_linear,
     "softmax": _decode_softmax,
     "logit": _decode_logit,

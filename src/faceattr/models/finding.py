@@ -56,7 +56,10 @@ def _not_found(path: Path, name: str | None) -> ModelFileError:
             else "not of the form user/name, so not asked for at the hub"
         )
     near = difflib.get_close_matches(name or "", known, n=1)
-    ways = 'model.save_pretrained("folder") makes a folder of a model; faceattr demo trains one'
+    ways = (
+        "name a folder (on the command line by --model): "
+        'model.save_pretrained("folder") makes one, and so does faceattr demo'
+    )
     return ModelFileError(
         "no saved model here, and none of this name",
         argument="name_or_folder",

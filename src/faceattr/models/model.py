@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from faceattr.images import UInt8Image
 
 __all__ = ["Model"]
+
+_log = logging.getLogger(__name__)
 
 
 class Model(SavedModule):
@@ -210,7 +213,8 @@ class Model(SavedModule):
 
         It can be set, from 16 to 1024, for a network that takes any size: a training at a small
         size can be followed by a short one at a larger size (Touvron et al. 2019, "Fixing the
-        train-test resolution discrepancy", arXiv:1906.06423). A calibration ends where it changes.
+        train-test resolution discrepancy", arXiv:1906.06423). Calibration and card end where it
+        changes.
 
         Raises
         ------
@@ -223,6 +227,8 @@ class Model(SavedModule):
     def image_size(self, image_size: int) -> None:
         size = check_integer(image_size, "image_size", low=16, high=1024)
         if size != getattr(self, "_image_size", size):
+            if self._calibration is not None:
+                _log.warning("the model's calibration ends here: it was fitted at another size")
             self._calibration = self.card = None
         self._image_size = size
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, ModelFileError
+from faceattr.models.decoding import DECODERS
 from faceattr.models.export.session import INPUT
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
@@ -189,7 +190,7 @@ def describe_outputs(tasks: TaskSet, heads: Mapping[str, HeadFacts]) -> list[dic
 
 
 def _has_support(facts: HeadFacts) -> bool:
-    return facts.kind in ("distribution", "median") and "support" in facts.constants
+    return facts.kind in DECODERS and "support" in facts.constants
 
 
 def _meaning(task: Task) -> dict[str, Any]:
