@@ -31,7 +31,7 @@ from faceattr.faces import (
     find_faces,
     looks_like_chip,
 )
-from faceattr.jobs import run_prediction
+from faceattr.jobs import _streaming, predicting, run_prediction, stream_prediction
 from faceattr.tables import read_table, write_table
 
 AGE = RegressionTask("age", bounds=(0, 116))
@@ -288,3 +288,71 @@ class TestCommand:
     def test_not_in_parts(self, folder: Path) -> None:
         with pytest.raises(InvalidArgumentError, match=r"shard.*not known before they are found"):
             run_prediction(folder, "photos", shard="1/2", output="p.csv", faces="any.onnx")
+
+
+class TestStreaming:
+    """Photos that are predicted into a file, in pieces of two."""
+
+    @pytest.fixture
+    def folder(self, model: Model, album: Remembered, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(_streaming, "PIECE", 2)
+        monkeypatch.setattr(predicting, "_open_detector", lambda faces: (album, {"faces": "his"}))
+        return model.save_pretrained("model")
+
+    def test_a_run_that_was_stopped_ends_as_another(
+        self, folder: Path, album: Remembered, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        options = {"batch_size": 1, "faces": "yunet.onnx"}
+        whole = Model.from_pretrained(folder).predict("photos", faces=album, batch_size=1)
+        detect, seen = Remembered.detect, []
+
+        def stopped(self: Remembered, photo: np.ndarray, /) -> list[Face]:
+            seen.append(photo)
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return detect(self, photo)
+
+        monkeypatch.setattr(Remembered, "detect", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_prediction(folder, "photos", output="f.csv", **options)
+        monkeypatch.setattr(Remembered, "detect", detect)
+        made = stream_prediction(folder, "photos", output="f.csv", **options)
+        pd.testing.assert_frame_equal(read_table("f.csv"), whole)
+        counts = made.counts
+        assert (counts.images, counts.rows, counts.failed) == (5, 8, 2)
+        assert counts.first_failed == ("b.png", "no face was found")
+
+    def test_another_detector_does_not_go_on(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_streaming, "join_tables", fail)
+        with pytest.raises(KeyboardInterrupt):
+            run_prediction(folder, "photos", output="f.csv", faces="yunet.onnx")
+        monkeypatch.setattr(predicting, "_open_detector", lambda faces: (None, {"faces": "mine"}))
+        with pytest.raises(InvalidArgumentError) as caught:
+            run_prediction(folder, "photos", output="f.csv", faces="yunet.onnx")
+        assert list(caught.value.rows) == ["faces"]
+
+
+def test_a_missing_detector_is_told_before_anything_is_made(
+    model: Model, album: Remembered
+) -> None:
+    folder = model.save_pretrained("model")
+    with pytest.raises(ModelFileError, match="cannot be opened"):
+        run_prediction(folder, "photos", output="f.csv", faces="gone.onnx")
+    assert not Path("f.csv.parts").exists()
+
+
+def test_one_warning_for_all_pieces(
+    model: Model, album: Remembered, caplog: pytest.LogCaptureFixture, monkeypatch
+) -> None:
+    monkeypatch.setattr(_streaming, "PIECE", 1)
+    folder = model.save_pretrained("model")
+    run_prediction(folder, "photos", output="f.csv", batch_size=1)
+    told = [r.getMessage() for r in caplog.records if "no face chips" in r.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith("4 of 5 images")
+    assert "a.png (640x260), b.png (640x260), d.png (640x260)" in told[0]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -10,7 +13,7 @@ import numpy as np
 from faceattr._requests import Requests
 from faceattr.images import UInt8Image
 
-__all__ = ["WatchedRequests", "looks_like_chip", "watch_requests"]
+__all__ = ["WatchedRequests", "looks_like_chip", "told_together", "watch_requests"]
 
 _log = logging.getLogger("faceattr.faces")
 
@@ -59,23 +62,57 @@ class WatchedRequests(Requests):
         return image
 
     def tell(self) -> None:
-        """Log one warning of all that were read, if there were any."""
-        if not self.strange:
-            return
+        """Log one warning of all that were read, if there were any; see `told_together`."""
         first = sorted(self.strange)[:_EXAMPLES]
         names = np.asarray(self.known["sample_id"], dtype=object)
-        shown = ", ".join(
-            f"{names[row]} ({'x'.join(map(str, self.strange[row]))})" for row in first
-        )
+        shown = [f"{names[row]} ({'x'.join(map(str, self.strange[row]))})" for row in first]
+        together = _TOGETHER.get()
+        if together is None:
+            _Strange(len(self), len(self.strange), shown).log()
+        else:
+            together.add(len(self), len(self.strange), shown)
+
+
+@dataclass
+class _Strange:
+    """How many of how many images are plainly no chips, and the first of them."""
+
+    images: int = 0
+    strange: int = 0
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, images: int, strange: int, shown: list[str]) -> None:
+        self.images += images
+        self.strange += strange
+        self.shown = (self.shown + shown)[:_EXAMPLES]
+
+    def log(self) -> None:
+        if not self.strange:
+            return
         _log.warning(
             "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer "
             "than %d pixels), such as %s: the central square of each was taken for a face; "
             'model.predict(photos, faces="yunet.onnx") searches for faces instead',
-            len(self.strange),
-            len(self),
+            self.strange,
+            self.images,
             _LARGEST_CHIP,
-            shown,
+            ", ".join(self.shown),
         )
+
+
+_TOGETHER: ContextVar[_Strange | None] = ContextVar("together", default=None)
+
+
+@contextmanager
+def told_together() -> Iterator[None]:
+    """Make one warning of those of several requests, at the end, whatever ends it."""
+    together = _Strange()
+    token = _TOGETHER.set(together)
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(token)
+        together.log()
 
 
 def watch_requests(requests: Requests) -> WatchedRequests:

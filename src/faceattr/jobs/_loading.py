@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -12,18 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceattr._validation import check_choice
+from faceattr._versions import installed_version
 from faceattr.exceptions import InvalidArgumentError, ModelFileError
 from faceattr.models._files import CONFIG_NAME, WEIGHTS_NAME
 from faceattr.models.finding import find_model
 from faceattr.models.runtimes import RUNTIMES
+from faceattr.tables._disk import file_digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from faceattr._requests import ImagesInput
+    from faceattr.faces import Detector
     from faceattr.models import Model, OnnxModel
 
-__all__ = ["EXPORTED_NAME", "SavedModel", "file_digest", "load_saved"]
+__all__ = ["EXPORTED_NAME", "SavedModel", "load_saved"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class SavedModel:
         *,
         batch_size: int,
         progress: bool = False,
-        faces: str | Path | None = None,
+        faces: Detector | str | Path | None = None,
     ) -> pd.DataFrame:
         """Return the predictions table."""
         from faceattr.models import OnnxModel
@@ -72,6 +74,11 @@ class SavedModel:
         """Tell by what the predictions are made, so that no other model's are put among them."""
         digests = {file.name: file_digest(file) for file in self.files}
         return {**digests, "image_size": self.model.image_size, "runtime": self.runtime}
+
+    def versions(self) -> dict[str, str]:
+        """Tell the versions of what computes, since another one may differ in the last digits."""
+        names = ("torch",) if self.runtime == "torch" else ("torch", "onnxruntime")
+        return {name: installed_version(name) for name in names}
 
 
 def load_saved(model: str | Path, runtime: str = "auto", *, count: int | None = None) -> SavedModel:
@@ -172,9 +179,3 @@ def _same(exported: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
         for a, b in zip(exported[key], saved[key], strict=True)
     )
     return near and left == right
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

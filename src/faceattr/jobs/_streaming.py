@@ -126,11 +126,12 @@ def stream_table(
             _log.info("going on with %s: %s of %s images are done", run.target, count, total)
         with tqdm(total=total, initial=count, unit="image", disable=not progress) as bar:
             for number, listing in enumerate(pieces.listings):
-                if number not in done:
-                    with _telling(bar):
-                        pieces.make(number, make)
-                    bar.update(len(listing.ids))
-                watch(read_table(pieces.path(number)))
+                if number in done:
+                    watch(read_table(pieces.path(number)))
+                    continue
+                with _telling(bar):
+                    watch(pieces.make(number, make))
+                bar.update(len(listing.ids))
         pieces.finish()
         if finished is not None:
             finished()
@@ -198,15 +199,17 @@ class _Pieces:
         numbers = {self.path(number): number for number in range(len(self.listings))}
         return {numbers[piece] for piece in pieces if self._is_done(piece, numbers.get(piece))}
 
-    def make(self, number: int, make: Callable[[Listing], pd.DataFrame]) -> None:
-        """Make a piece and write it; its record comes last."""
+    def make(self, number: int, make: Callable[[Listing], pd.DataFrame]) -> pd.DataFrame:
+        """Make a piece, write it, and return it; its record comes last."""
         path, listing = self.path(number), self.listings[number]
         with writing(path):
             record_path(path).unlink(missing_ok=True)
         state = _state_of(listing.paths)  # before they are read: what changes then is seen later
-        write_table(make(listing), path)
+        table = make(listing)
+        write_table(table, path)
         with writing(path):
             write_record(self._record(number, state, digest_files(path)), path)
+        return table
 
     def finish(self) -> None:
         """Put the table together and flush it to the disk, so that the pieces may go."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.jobs._checks import table_file
-from faceattr.jobs._loading import file_digest, load_saved
+from faceattr.jobs._loading import load_saved
 from faceattr.jobs._parts import (
     ListedImages,
     Listing,
@@ -22,10 +21,12 @@ from faceattr.jobs._parts import (
     list_paths,
     record_part,
 )
+from faceattr.tables._disk import file_digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from faceattr.faces import FaceDetector
     from faceattr.tables import Shard
 
 __all__ = [
@@ -201,28 +202,39 @@ def stream_prediction(
     check_integer(batch_size, "batch_size", low=1)
     images = image_paths([inputs] if isinstance(inputs, str | Path) else list(inputs))
     listing = _list(images, unique=part is not None)
+    from faceattr.faces.watching import told_together
     from faceattr.jobs._streaming import StreamedRun, piece_size, stream_table
 
+    detector, searching = _open_detector(faces)
     own = listing if part is None else listing.part(part.shard)
     # All parts have to be made alike, however many images each has.
     loaded = load_saved(model, runtime, count=len(own.ids) if part is None else None)
     known = loaded.describe()
-    settings = {**known, **_searching(faces), "torch": version("torch"), "batch_size": batch_size}
+    settings = {**known, **searching, **loaded.versions(), "batch_size": batch_size}
     run = StreamedRun(target, own, "predictions", settings, piece_size(batch_size))
     counts = PredictionCounts(images=len(own.ids))
-    stream_table(
-        run,
-        lambda piece: loaded.predict(ListedImages(piece), batch_size=batch_size, faces=faces),
-        watch=counts.add,
-        progress=progress,
-        finished=None if part is None else partial(record_part, part, listing, run.kind, known),
-    )
+    with told_together():
+        stream_table(
+            run,
+            lambda piece: loaded.predict(
+                ListedImages(piece), batch_size=batch_size, faces=detector
+            ),
+            watch=counts.add,
+            progress=progress,
+            finished=None if part is None else partial(record_part, part, listing, run.kind, known),
+        )
     return PredictionFile(target, counts)
 
 
-def _searching(faces: str | Path | None) -> dict[str, str]:
-    """Tell by what faces are found."""
-    return {} if faces is None else {"faces": file_digest(Path(faces))}
+def _open_detector(faces: str | Path | None) -> tuple[FaceDetector | None, dict[str, str]]:
+    """Return what finds faces, and what tells it from others."""
+    if faces is None:
+        return None, {}
+    from faceattr.faces import FaceDetector
+
+    detector = FaceDetector(faces)
+    detector.check()
+    return detector, {"faces": file_digest(Path(faces))}
 
 
 def _check_whole(part: Part | None, faces: str | Path | None) -> None:
