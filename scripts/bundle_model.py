@@ -1,18 +1,20 @@
 """Make the folder of a bundled model from a trained one: half precision, calibration, card.
 
-    python scripts/bundle_model.py utkface-model/ --data UTKFace/ --predictions predictions.csv \\
-        --quality quality.csv --held-out "The test part of split(train=.8, test=.2, seed=0)."
+    python scripts/bundle_model.py run/student-of-all-seed-0/model --data UTKFace/ \\
+        --predictions out-of-fold.csv --quality quality.csv \\
+        --measured "Each of five folds by a network that has not seen it, seed 0."
 
-The predictions are those of the trained model for images that it has never seen (what
-``model.predict(test)`` gives, without a calibration); the images are found below --data by their
-sample_id. They are predicted once more with the half-precision weights: all figures are those of
-the file that is shipped. The quality table has the columns luminance and ita, as
+The model was trained on all images, so its own predictions of them are no measure. The predictions
+given are those of models trained in the same way on other images (out of fold, without a
+calibration): all figures of the card, the temperature and the intervals come from them. The images
+are found below --data by their sample_id. The quality table has the columns luminance and ita, as
 ``faceattr quality UTKFace/ --output quality.csv`` writes them. --out becomes the bundled folder:
 
     config.json, model.safetensors   the model, float16, with its calibration
     MODEL_CARD.md, LICENSE.txt       the card, and the licence of the weights
     figures.csv                      the figures of the card
-    held_out.txt                     a hash of the file name of every held-out image
+    check.csv, check_images.txt      what the file itself has on some images that it has learned
+                                     from (hashes of their names): to tell whether it is unharmed
 """
 
 from __future__ import annotations
@@ -57,6 +59,8 @@ KEPT = {
 }
 SEED = 0
 HASH_DIGITS = 12
+CHECKED = 2000
+"""Images that the file is checked with."""
 YEARS, SHARE = 0.02, 0.001
 """By how much the MAE and the accuracy of half precision may differ from those of the full one."""
 
@@ -76,13 +80,15 @@ The code of faceattr is MIT. The training started from torchvision's ImageNet we
 
 def main() -> None:
     arguments = parse_arguments()
-    given = read_table(arguments.predictions)
-    faces = Dataset.from_utkface(arguments.data).select(list(given["sample_id"]))
+    predictions = read_table(arguments.predictions)
+    faces = Dataset.from_utkface(arguments.data)
     model = Model.from_pretrained(arguments.model)
     model.calibration = model.card = None
     shipped = halved(model)
-    predictions = shipped.predict(faces, batch_size=128, progress=True)
-    agreement = check_agreement(given, predictions)
+    images = some(predictions, faces)
+    own = shipped.predict(images, batch_size=128, progress=True)
+    agreement = check_agreement(model.predict(images, batch_size=128), own)
+    check = figures(own_evaluation(own, model.tasks))
     calibrator = make_calibrator(model.tasks, predictions, arguments.level)
     evaluation = evaluate(predictions, arguments, calibrator)
     coverage = coverage_over_splits(
@@ -95,12 +101,12 @@ def main() -> None:
         seed=SEED,
     )
     shipped.calibration = calibrator.fit(predictions)
-    shipped.info |= {"training_data": "UTKFace", "licence": LICENCE, "held_out": arguments.held_out}
-    facts = describe(shipped, arguments, agreement)
+    shipped.info |= {"training_data": "UTKFace", "licence": LICENCE, "measured": arguments.measured}
+    facts = describe(shipped, arguments, f"{agreement} {check_text(check)}")
     shipped.card = model_card(
         evaluation, facts, coverage=coverage, cross_data=cross_data(arguments, model.tasks)
     )
-    write(shipped, evaluation, predictions, arguments)
+    write(shipped, evaluation, check, arguments, images)
 
 
 def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -108,9 +114,9 @@ def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("model", type=Path, help="folder of the trained model, in full precision")
     add("--data", type=Path, required=True, help="folder of UTKFace chips")
-    add("--predictions", type=Path, required=True, help="table of held-out images")
+    add("--predictions", type=Path, required=True, help="table, out of fold")
     add("--quality", type=Path, required=True, help="table with luminance and ita")
-    add("--held-out", required=True, help="what the held-out images are, a sentence for the card")
+    add("--measured", required=True, help="where the predictions come from, for the card")
     add("--training", default="", help="further sentences for the card on how it was trained")
     add("--cross", action="append", default=[], metavar="NAME=TABLE", help="other data, predicted")
     add("--level", type=float, default=0.9, help="of the intervals")
@@ -127,6 +133,16 @@ def halved(model: Model) -> Model:
         return Model.from_pretrained(model.save_pretrained(folder, precision="half"))
 
 
+def some(predictions: pd.DataFrame, faces: Dataset) -> Dataset:
+    """Return the images to check the file with: those with the smallest hashes of their names."""
+    ids = sorted(predictions["sample_id"], key=name_hash)[:CHECKED]
+    return faces.select(faces.table["sample_id"].isin(ids))
+
+
+def name_hash(sample_id: str) -> str:
+    return hashlib.sha256(Path(sample_id).name.encode()).hexdigest()[:HASH_DIGITS]
+
+
 def check_agreement(full: pd.DataFrame, half: pd.DataFrame) -> str:
     """Compare predictions of both precisions; stop where they differ too much."""
     both = half.merge(full, on="sample_id", suffixes=("", "_full"), validate="one_to_one")
@@ -140,7 +156,7 @@ def check_agreement(full: pd.DataFrame, half: pd.DataFrame) -> str:
     changed = int((both["gender_pred"] != both["gender_pred_full"]).sum())
     text = (
         f"Half precision changes ages by {years.mean():.4f} years on average and at most "
-        f"{years.max():.3f}, and {changed} of {len(both):,} gender predictions."
+        f"{years.max():.3f}, and {changed} of {len(both):,} predictions of gender."
     )
     allowed = SHARE + 1 / len(both)  # one image more or less is no finding
     if len(both) != len(full) or abs(error - error_full) > YEARS:
@@ -170,6 +186,21 @@ def evaluate(
     return evaluator.evaluate(pd.concat(halves), read_table(arguments.quality))
 
 
+def own_evaluation(predictions: pd.DataFrame, tasks: TaskSet) -> Evaluation:
+    metrics = ["mae", "accuracy"]
+    evaluator = BinnedEvaluator("age", n_boot=0, min_count=20, tasks=tasks, metrics=metrics)
+    return evaluator.evaluate(predictions)
+
+
+def check_text(check: pd.DataFrame) -> str:
+    overall = check[check["by"] == "overall"].set_index("metric")["value"]
+    return (
+        f"On {int(check['n'].max()):,} images that the shipped file has learned from it has an MAE "
+        f"of {float(overall['mae']):.2f} years and an accuracy of {float(overall['accuracy']):.3f} "
+        "(`check.csv`): no measure of how good it is, only of whether a copy is unharmed."
+    )
+
+
 def cross_data(arguments: argparse.Namespace, tasks: TaskSet) -> dict[str, Evaluation]:
     evaluator = BinnedEvaluator([], n_boot=arguments.n_boot, seed=SEED, tasks=tasks)
     pairs = [text.partition("=") for text in arguments.cross]
@@ -187,9 +218,10 @@ def describe(model: Model, arguments: argparse.Namespace, agreement: str) -> Mod
         training_data=DATA,
         licence=RIGHTS,
         training=" ".join(filter(None, said)),
-        held_out=f"Measured with the weights as they are shipped, one pass an image. "
-        f"{arguments.held_out} Intervals and probabilities are those of a calibration fitted on "
-        "the other half of the held-out images; the shipped one is fitted on all of them.",
+        held_out=f"{arguments.measured} The shipped weights have learned from all images, so "
+        "the figures are those of networks trained in the same way on a part of them, one pass an "
+        "image. Intervals and probabilities are those of a calibration fitted on the other half of "
+        "these predictions; the shipped one is fitted on all of them.",
         citation=CITATION,
     )
 
@@ -210,8 +242,9 @@ def training_text(model: Model) -> str:
 def write(
     model: Model,
     evaluation: Evaluation,
-    predictions: pd.DataFrame,
+    check: pd.DataFrame,
     arguments: argparse.Namespace,
+    images: Dataset,
 ) -> None:
     out: Path = arguments.out
     licence = arguments.licence.read_text(encoding="utf-8")
@@ -219,9 +252,9 @@ def write(
         made = model.save_pretrained(folder, precision="half")
         (made / "LICENSE.txt").write_text(licence, encoding="utf-8")
         figures(evaluation).to_csv(made / "figures.csv", index=False)
-        names = [Path(name).name for name in predictions["sample_id"]]
-        hashes = sorted(hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS] for name in names)
-        (made / "held_out.txt").write_text("\n".join(hashes) + "\n", encoding="utf-8")
+        check.drop(columns=["ci_low", "ci_high"]).to_csv(made / "check.csv", index=False)
+        hashes = sorted(map(name_hash, images.table["sample_id"]))
+        (made / "check_images.txt").write_text("\n".join(hashes) + "\n", encoding="utf-8")
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > LARGEST:
             raise SystemExit(f"{size:,} bytes; a bundled model has at most {LARGEST:,}")

@@ -29,24 +29,22 @@ def tell_apart(model: Model) -> Model:
     return model.eval()
 
 
-def held_out_of(folder: Path, faces: Dataset) -> tuple[Dataset, int]:
-    """Return the images that the figures were measured on, and how many there should be."""
-    held_out = set((folder / "held_out.txt").read_text(encoding="utf-8").split())
-    digits = len(next(iter(held_out)))
+def check_images(folder: Path, faces: Dataset) -> tuple[Dataset, int]:
+    """Return the images that the file is checked with, and how many there should be."""
+    wanted = set((folder / "check_images.txt").read_text(encoding="utf-8").split())
+    digits = len(next(iter(wanted)))
     names = faces.table["sample_id"].map(lambda name: Path(name).name)
     hashes = names.map(lambda name: hashlib.sha256(name.encode()).hexdigest()[:digits])
-    chosen = list(faces.table["sample_id"][hashes.isin(held_out)])
-    return faces.select(chosen), len(held_out)
+    return faces.select(hashes.isin(wanted)), len(wanted)
 
 
 def check_figures(model: Model, folder: Path, chosen: Dataset) -> int:
-    """Compare errors and accuracy, overall and by age, with figures.csv; return how many."""
+    """Compare errors and accuracy, overall and by age, with check.csv; return how many."""
     table = model.predict(chosen, batch_size=128)
     metrics = ["mae", "accuracy"]
     evaluator = BinnedEvaluator("age", n_boot=0, min_count=20, tasks=model.tasks, metrics=metrics)
     evaluation = evaluator.evaluate(table)
-    figures = pd.read_csv(folder / "figures.csv")
-    figures = figures[figures["by"].isin(["overall", "age"]) & figures["metric"].isin(metrics)]
+    figures = pd.read_csv(folder / "check.csv")
     for row in figures.itertuples():
         found = evaluation.value(f"{row.task}/{row.metric}", by=row.by, label=row.bin)
         # Other processors round differently: a hundredth of a year, one image of a group.

@@ -286,7 +286,7 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
 
 
 def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
-    from faceattr import TrainConfig
+    from faceattr import Model, TrainConfig
     from faceattr.tables import read_table
 
     data = write_utkface(tmp_path / "UTKFace", 60)
@@ -304,13 +304,19 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     faces = Dataset.from_utkface(data)
     run = example.Run(faces, example.make_folds(faces), None, tmp_path)
     held_out, seen = set(table["sample_id"]), set(run.without(0).table["sample_id"])
-    assert not held_out & seen
-    assert held_out | seen == set(faces.table["sample_id"])
+    assert held_out ^ seen == set(faces.table["sample_id"])
     assert set(run.without(0, 3).table["sample_id"]) < seen
     example.main()  # all is finished
     again = capsys.readouterr().out
     assert "pixels" not in again
     assert again in first
+    arguments.everything = True
+    example.main()
+    last = capsys.readouterr().out
+    assert [last.count(f"at {side} pixels") for side in (32, 48)] == [3, 1]
+    assert f"{len(faces)} images at 48 pixels" in last
+    model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "model")
+    assert (model.head_kinds["age"], model.image_size) == ("median", 48)
 
 
 def test_search_optuna(tmp_path, monkeypatch, capsys):

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundled_checks import check_figures, held_out_of, tell_apart
+from bundled_checks import check_figures, check_images, tell_apart
 from faceattr import Dataset, Model, QualityFilter
 from faceattr.models import bundled
 from faceattr.tables import write_table
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-IMAGES, HELD_OUT = 260, 240
+IMAGES, MEASURED, CHECKED = 260, 240, 200
+FIGURES = {"figures.csv", "check.csv", "check_images.txt"}
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def bundle(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "bundle_model", module)
     spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "CHECKED", CHECKED)
     return module
 
 
@@ -41,7 +43,7 @@ def made(tmp_path):
         name = f"{row.age:.0f}_{gender}_{position % 5}_2017{position:013d}.jpg.chip.jpg"
         cv2.imwrite(str(data / name), drawings.read(position)[:, :, ::-1])
     faces = Dataset.from_utkface(data)
-    test = faces.select(list(faces.table["sample_id"][:HELD_OUT]))
+    test = faces.select(list(faces.table["sample_id"][:MEASURED]))
     model = tell_apart(Model(tasks=faces.tasks, weights=None, image_size=32))
     model.save_pretrained(tmp_path / "model")
     write_table(model.predict(test), tmp_path / "predictions.csv")
@@ -53,7 +55,7 @@ def made(tmp_path):
 def options(folder):
     words = [folder / "model", "--data", folder / "UTKFace", "--out", folder / "out" / "tiny"]
     words += ["--predictions", folder / "predictions.csv", "--quality", folder / "quality.csv"]
-    words += ["--held-out", "The first drawings.", "--n-boot", 20, "--splits", 5]
+    words += ["--measured", "The first drawings.", "--n-boot", 20, "--splits", 5]
     return list(map(str, words))
 
 
@@ -62,11 +64,11 @@ def test_the_folder_of_a_bundled_model(bundle, made, monkeypatch, capsys):
     bundle.main()
     out = made / "out" / "tiny"
     files = {"config.json", "model.safetensors", "MODEL_CARD.md", "LICENSE.txt"}
-    assert {path.name for path in out.iterdir()} == files | {"figures.csv", "held_out.txt"}
+    assert {path.name for path in out.iterdir()} == files | FIGURES
     assert "bytes" in capsys.readouterr().out
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert (config["precision"], config["training_data"]) == ("half", "UTKFace")
-    assert config["info"]["held_out"] == "The first drawings."
+    assert config["info"]["measured"] == "The first drawings."
     licence = (out / "LICENSE.txt").read_text(encoding="utf-8")
     assert licence.startswith("LicenseRef-faceattr-utkface-weights\n")
 
@@ -74,8 +76,8 @@ def test_the_folder_of_a_bundled_model(bundle, made, monkeypatch, capsys):
     monkeypatch.setattr(bundled, "_given", set())
     model = Model.from_pretrained("tiny")
     assert "non-commercial" in capsys.readouterr().err
-    chosen, wanted = held_out_of(out, Dataset.from_utkface(made / "UTKFace"))
-    assert len(chosen) == wanted == HELD_OUT
+    chosen, wanted = check_images(out, Dataset.from_utkface(made / "UTKFace"))
+    assert len(chosen) == wanted == CHECKED
     assert check_figures(model, out, chosen) >= 4
     assert model.predict(chosen)["age_level"].eq(0.9).all()
     for title in ("# Model card: tiny", "### By age", "### By race label", "### By luminance"):
@@ -88,10 +90,10 @@ def test_figures_that_are_not_those_of_the_file_are_found(bundle, made, monkeypa
     monkeypatch.setattr(sys, "argv", ["bundle_model.py", *options(made)])
     bundle.main()
     out = made / "out" / "tiny"
-    chosen, _ = held_out_of(out, Dataset.from_utkface(made / "UTKFace"))
-    figures = pd.read_csv(out / "figures.csv")
+    chosen, _ = check_images(out, Dataset.from_utkface(made / "UTKFace"))
+    figures = pd.read_csv(out / "check.csv")
     figures.loc[figures["metric"] == "mae", "value"] += 0.02
-    figures.to_csv(out / "figures.csv", index=False)
+    figures.to_csv(out / "check.csv", index=False)
     with pytest.raises(AssertionError, match="age"):
         check_figures(Model.from_pretrained(out), out, chosen)
 

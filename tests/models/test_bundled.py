@@ -6,9 +6,10 @@ import json
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from bundled_checks import check_figures, held_out_of
+from bundled_checks import check_figures, check_images
 from faceattr import Dataset, Model
 from faceattr.models import bundled_models
 from faceattr.models.bundled import FOLDER
@@ -65,7 +66,11 @@ def test_it_reads_age_and_gender_with_intervals(shipped: Model) -> None:
 
 
 def test_it_has_the_figures_of_its_card(shipped: Model, utkface_folder: Path) -> None:
-    chosen, wanted = held_out_of(HOME, Dataset.from_utkface(utkface_folder))
+    chosen, wanted = check_images(HOME, Dataset.from_utkface(utkface_folder))
     if len(chosen) < wanted:
-        pytest.skip(f"only {len(chosen)} of the {wanted} held-out images are here")
+        pytest.skip(f"only {len(chosen)} of the {wanted} images to check with are here")
     assert check_figures(shipped, HOME, chosen) >= 10
+    check = pd.read_csv(HOME / "check.csv")
+    mae = check[(check["by"] == "overall") & (check["metric"] == "mae")]["value"].item()
+    assert shipped.card is not None
+    assert f"an MAE of {mae:.2f} years" in shipped.card
