@@ -4,21 +4,23 @@
 
 UTKFace is divided into five folds; no near-duplicate crosses. One fold is held out (the first,
 unless ``--held-out`` says otherwise). On the other four, four teachers are trained, each without
-one of them, so that every image is known to a teacher that has not seen it. The student starts as
-one of the teachers, goes on at a larger size, and learns from the labels, of which files of the
-same photograph share one, and from the averaged predictions of the teachers. It predicts the median
-of its distribution over ages. The fold held out is seen by neither it nor a teacher.
+one of them, so that every image is known to a teacher that has not seen it. A first student starts
+as one of the teachers, goes on at a larger size, and learns from the labels, of which files of the
+same photograph share one, and from the averaged predictions of the teachers. The second student
+starts as the first one, which now is among the teachers; it predicts the median of its
+distribution over ages. The fold held out is seen by none of them.
 
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --seeds 0 1 2
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --held-out 0 1 2 3 4
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --everything
 
-train three students on one fold, predict every image out of fold, and train a student on all
-images, which has no honest figures of its own: those of the folds are its figures. Two held-out
-folds have a teacher in common, so all five need ten; the student of all images has the five that
-leave out neighbouring folds. What is finished is kept in the output folder: a run that was stopped
-goes on where it was. Without a network, name a file with ImageNet weights: ``--weights
-mobilenet_v3_small.safetensors``. UTKFace is for non-commercial research only.
+train with three seeds, predict every image out of fold, and train a second student on all images,
+which has no honest figures of its own: those of the folds are its figures. Two held-out folds have
+a teacher in common, so all five need ten; the student of all images has the five that leave out
+neighbouring folds, and starts as the first student of fold 0. What is finished is kept in the
+output folder: a run that was stopped goes on where it was. Without a network, name a file with
+ImageNet weights: ``--weights mobilenet_v3_small.safetensors``. UTKFace is for non-commercial
+research only.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class Recipe:
 
 
 TEACHER = Recipe(128, TrainConfig(epochs=16))
+FIRST_COUNTS = 2  # what the first student's predictions count, in teachers
 STUDENT = Recipe(160, TrainConfig(epochs=24, pct_start=0.2, teacher_weight=0.7))
 
 
@@ -77,6 +80,10 @@ class Run:
         gone = pd.concat([self.folds[fold].table["sample_id"] for fold in folds])
         return self.faces.select(~self.faces.table["sample_id"].isin(gone))
 
+    def teachers(self, held_out: int) -> list[Path]:
+        """Return the folders of the teachers that have not seen a fold."""
+        return [self.teacher(pair) for pair in PAIRS if held_out in pair]
+
     def teacher(self, pair: tuple[int, int]) -> Path:
         """Return the folder of a teacher that has seen neither of two folds, and predicts all."""
         folder = self.output / f"teacher-without-{pair[0]}-{pair[1]}"
@@ -89,36 +96,53 @@ class Run:
             write_table(model.predict(self.faces), folder / "predictions.csv")
         return folder
 
+    def first_student(self, held_out: int, seed: int) -> Path:
+        """Return the folder of a student of the teachers, which predicts all."""
+        folder = self.output / f"first-student-{held_out}-seed-{seed}"
+        if not (folder / "predictions.csv").exists():
+            teachers = self.teachers(held_out)
+            model = Model.from_pretrained(teachers[seed % len(teachers)] / "model")
+            model.image_size = STUDENT.side
+            teach(model, self.without(held_out), teachers, seed=seed, folder=folder)
+            write_table(model.predict(self.faces), folder / "predictions.csv")
+        return folder
+
     def student(self, held_out: int, seed: int) -> pd.DataFrame:
-        """Return what a student predicts of the fold that nobody has seen."""
+        """Return what the second student predicts of the fold that nobody has seen."""
         folder = self.output / f"student-{held_out}-seed-{seed}"
         if not (folder / "predictions.csv").exists():
-            teachers = [pair for pair in PAIRS if held_out in pair]
-            model = self._taught(self.without(held_out), teachers, seed, folder)
+            first = self.first_student(held_out, seed)
+            model = by_median(Model.from_pretrained(first / "model"))
+            teachers = [*self.teachers(held_out), *FIRST_COUNTS * [first]]
+            teach(model, self.without(held_out), teachers, seed=seed, folder=folder)
             write_table(model.predict(self.folds[held_out]), folder / "predictions.csv")
         return read_table(folder / "predictions.csv")
 
-    def everything(self, seed: int) -> Path:
-        """Return the folder of a student of all images."""
+    def student_of_all(self, seed: int) -> Path:
+        """Return the folder of a second student of all images."""
         folder = self.output / f"student-of-all-seed-{seed}"
         if not (folder / "model").exists():
-            self._taught(self.faces, RING, seed, folder)
+            first = self.first_student(0, seed)
+            model = by_median(Model.from_pretrained(first / "model"))
+            teachers = [*(self.teacher(pair) for pair in RING), *FIRST_COUNTS * [first]]
+            teach(model, self.faces, teachers, seed=seed, folder=folder)
         return folder / "model"
 
-    def _taught(
-        self, known: Dataset, pairs: list[tuple[int, int]], seed: int, folder: Path
-    ) -> Model:
-        """Train a student, from the weights of one of its teachers on."""
-        teachers = [self.teacher(pair) for pair in pairs]
-        told = average_predictions([read_table(one / "predictions.csv") for one in teachers])
-        start = Model.from_pretrained(teachers[seed % len(teachers)] / "model")
-        model = Model(
-            tasks=start.tasks, heads={"age": "median"}, weights=None, image_size=STUDENT.side
-        )
-        model.load_state_dict(start.state_dict())
-        settled = known.with_labels(known.audit().group_labels())
-        train(model, settled, STUDENT.config, seed=seed, folder=folder, teacher=told)
-        return model
+
+def by_median(model: Model) -> Model:
+    """Return the same network; it predicts the median age in place of the expected one."""
+    median = Model(
+        tasks=model.tasks, heads={"age": "median"}, weights=None, image_size=model.image_size
+    )
+    median.load_state_dict(model.state_dict())
+    return median
+
+
+def teach(model: Model, known: Dataset, teachers: list[Path], *, seed: int, folder: Path) -> None:
+    """Train a student with the averaged predictions of teachers."""
+    told = average_predictions([read_table(one / "predictions.csv") for one in teachers])
+    settled = known.with_labels(known.audit().group_labels())
+    train(model, settled, STUDENT.config, seed=seed, folder=folder, teacher=told)
 
 
 def train(
@@ -147,7 +171,7 @@ def main(given: Sequence[str] | None = None) -> None:
     run = Run(faces, make_folds(faces), arguments.weights, arguments.output)
     for seed in arguments.seeds:
         if arguments.everything:
-            print(f"trained on all images: {run.everything(seed)}", flush=True)
+            print(f"trained on all images: {run.student_of_all(seed)}", flush=True)
             continue
         tables = [run.student(fold, seed) for fold in arguments.held_out]
         show(pd.concat(tables, ignore_index=True), f"seed {seed}, folds {arguments.held_out}")

@@ -299,7 +299,7 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(example, "parse_arguments", lambda given: arguments)
     example.main()
     first = capsys.readouterr().out
-    assert [first.count(f"at {side} pixels") for side in (32, 48)] == [4, 1]
+    assert [first.count(f"at {side} pixels") for side in (32, 48)] == [4, 2]
     table = read_table(tmp_path / "run" / "student-0-seed-0" / "predictions.csv")
     faces = Dataset.from_utkface(data)
     run = example.Run(faces, example.make_folds(faces), None, tmp_path)
