@@ -1,4 +1,4 @@
-"""Train a small network on UTKFace with teachers: one command, gone on with by the same command.
+"""Train the shipped model again: one command, gone on with by the same command.
 
     python examples/reproduce_utkface.py --data UTKFace/ --output run/
 
@@ -178,7 +178,7 @@ def main(given: Sequence[str] | None = None) -> None:
 
 
 def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train a small network with teachers.")
+    parser = argparse.ArgumentParser(description="Train the shipped model again.")
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace chips")
     parser.add_argument("--weights", default="imagenet", help="'imagenet' or a safetensors file")
     parser.add_argument("--held-out", nargs="+", type=int, choices=range(FOLDS), default=[0])
