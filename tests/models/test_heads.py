@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceattr import ClassificationTask, RegressionTask
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models.heads import (
     HEADS,
     DistributionHead,
@@ -144,9 +144,15 @@ def test_distribution_quantiles_are_ordered_and_bounded(logits):
     assert 0 <= columns["age_pred"][0] <= 116
 
 
-@given(logits=st.lists(st.floats(-30, 30), min_size=117, max_size=117), seed=st.integers(0, 99))
-def test_the_median_is_where_half_of_the_mass_lies(logits, seed):
+@given(
+    logits=st.lists(st.floats(-30, 30), min_size=117, max_size=117),
+    seed=st.integers(0, 99),
+    level=st.sampled_from([0.05, 0.43, 0.5, 0.95]),
+)
+def test_the_median_is_where_half_of_the_mass_lies(logits, seed, level):
     head = MedianHead(AGE, 4, 0.0)
+    assert head.level == 0.5
+    head.level = level
     outputs = torch.cat([torch.tensor([logits]), random_outputs(seed, 1)])
     outputs.requires_grad_()
     median = head.columns(outputs.detach())["age_pred"]
@@ -160,7 +166,7 @@ def test_the_median_is_where_half_of_the_mass_lies(logits, seed):
         for m, p in zip(median, mass, strict=True)
     ]
     inside = (median > 0) & (median < 116)
-    np.testing.assert_allclose(np.array(below)[inside], 0.5, atol=1e-6)
+    np.testing.assert_allclose(np.array(below)[inside], level, atol=1e-6)
 
 
 def test_mean_and_median_differ_in_the_prediction_alone():
@@ -170,6 +176,15 @@ def test_mean_and_median_differ_in_the_prediction_alone():
     assert np.abs(mean["age_pred"] - median["age_pred"]).max() > 0.1
     for name in ("age_std", "age_q05", "age_q95"):
         np.testing.assert_array_equal(mean[name], median[name])
+
+
+@pytest.mark.parametrize("level", [0, 0.04, 1, float("nan"), True, "0.5", None])
+def test_a_level_that_is_none_is_refused(level):
+    head = MedianHead(AGE, 4, 0.0)
+    with pytest.raises((InvalidArgumentError, InvalidTypeError), match="level"):
+        head.level = level
+    assert head.level == 0.5
+    assert DistributionHead(AGE, 4, 0.0).level is None
 
 
 def test_linear_head_uses_median_and_spread_of_the_known_labels():

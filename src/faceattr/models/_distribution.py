@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from faceattr._ranges import range_ends
+from faceattr._validation import check_number
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.models._head import RegressionHead
 from faceattr.models.decoding import Columns, distribution_columns
@@ -58,7 +59,6 @@ class DistributionHead(RegressionHead):
     widening = 0.04
     supports_ranges: ClassVar[bool] = True
     supports_teacher: ClassVar[bool] = True
-    predicts_median: ClassVar[bool] = False
     support: Tensor
 
     def __init__(self, task: Task, num_features: int, dropout: float) -> None:
@@ -73,6 +73,11 @@ class DistributionHead(RegressionHead):
         units = round(high - low) + 1
         whole = low.is_integer() and high.is_integer() and 3 <= units <= 512
         return units if whole else 101
+
+    @property
+    def level(self) -> float | None:
+        """Which quantile is predicted; None for the expected value."""
+        return None
 
     @property
     def step(self) -> float:
@@ -182,8 +187,8 @@ class DistributionHead(RegressionHead):
         """Return ``<task>_pred``, ``_std``, ``_q05`` and ``_q95``."""
         probabilities = torch.softmax(outputs.cpu().double(), dim=1).numpy()
         support = self.support.cpu().double().numpy()
-        median = self.predicts_median
-        return distribution_columns(self.task, support, probabilities, median=median)
+        level = self.level
+        return distribution_columns(self.task, support, probabilities, level=level)
 
 
 class MedianHead(DistributionHead):
@@ -192,18 +197,42 @@ class MedianHead(DistributionHead):
     Of all predictions the median has the smallest mean absolute error, and the expected value the
     smallest mean squared error, if the distribution is right (Gneiting 2011, "Making and Evaluating
     Point Forecasts", arXiv:0912.0902). Mass is spread evenly over a step.
+
+    It is not quite right where it was learned from distributions that are symmetric, as those of a
+    teacher are, of labels that are not: then more or less than half of the labels of new images lie
+    below the median. `level` moves the prediction to the quantile below which half of them lie;
+    choose it on images that neither trained nor will judge the model, and before a calibration.
     """
 
-    predicts_median: ClassVar[bool] = True
+    predicted: Tensor
+
+    def __init__(self, task: Task, num_features: int, dropout: float) -> None:
+        super().__init__(task, num_features, dropout)
+        self.register_buffer("predicted", torch.tensor(0.5))
+
+    @property
+    def level(self) -> float:
+        """Which quantile is predicted, 0.05 to 0.95; 0.5 unless it is set. Saved with the model.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            When set: if it is no number of this range.
+        """
+        return float(self.predicted)
+
+    @level.setter
+    def level(self, value: float) -> None:
+        self.predicted.fill_(check_number(value, "level", low=0.05, high=0.95))
 
     def scores(self, outputs: Tensor) -> Tensor:
-        """Return the median, ``(N, 1)``, in the task's unit."""
+        """Return the median, or what quantile `level` says, ``(N, 1)``, in the task's unit."""
         probabilities = torch.softmax(outputs, dim=1)
         cumulated = probabilities.cumsum(dim=1)
         last = len(self.support) - 1
-        first = (cumulated < 0.5).sum(dim=1, keepdim=True).clamp(max=last)
+        first = (cumulated < self.predicted).sum(dim=1, keepdim=True).clamp(max=last)
         mass = probabilities.gather(1, first).clamp(min=torch.finfo(probabilities.dtype).tiny)
-        share = 1 - (cumulated.gather(1, first) - 0.5) / mass
+        share = 1 - (cumulated.gather(1, first) - self.predicted) / mass
         reached = self.support[first] + (share.clamp(0, 1) - 0.5) * (
             self.support[1] - self.support[0]
         )

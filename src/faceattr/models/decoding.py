@@ -6,7 +6,6 @@ The heads decode by these functions, and so does a model that left Python as an 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,9 +57,9 @@ def number_columns(task: RegressionTask, values: _Values) -> Columns:
 
 
 def distribution_columns(
-    task: RegressionTask, support: _Values, probabilities: _Values, *, median: bool = False
+    task: RegressionTask, support: _Values, probabilities: _Values, *, level: float | None = None
 ) -> Columns:
-    """Return ``<task>_pred`` (the expected value, or the median), ``_std``, ``_q05`` and ``_q95``.
+    """Return ``<task>_pred`` (expected value or quantile), ``_std``, ``_q05`` and ``_q95``.
 
     Parameters
     ----------
@@ -69,17 +68,19 @@ def distribution_columns(
         Evenly spaced values in the task's unit.
     probabilities : numpy.ndarray of float64, shape (N, K)
         0 to 1.
-    median : bool, default False
-        Whether the median is predicted.
+    level : float, optional
+        Which quantile is predicted, 0 to 1: 0.5 for the median. The expected value by default.
     """
     mean = np.clip(probabilities @ support, support[0], support[-1])
     variance = probabilities @ support**2 - mean**2
     columns: Columns = {
-        pred_column(task.name): _quantiles(probabilities, support, 0.5) if median else mean,
+        pred_column(task.name): (
+            mean if level is None else _quantiles(probabilities, support, level)
+        ),
         f"{task.name}_std": np.sqrt(np.maximum(variance, 0.0)),
     }
-    for suffix, level in _QUANTILES.items():
-        columns[f"{task.name}_{suffix}"] = _quantiles(probabilities, support, level)
+    for suffix, share in _QUANTILES.items():
+        columns[f"{task.name}_{suffix}"] = _quantiles(probabilities, support, share)
     return columns
 
 
@@ -111,11 +112,10 @@ Constants: TypeAlias = Mapping[str, Any]
 """A head's constants by name: the numbers of its buffers, as JSON holds them."""
 
 
-def _decode_distribution(
-    task: Any, constants: Constants, outputs: _Values, *, median: bool = False
-) -> Columns:
+def _decode_distribution(task: Any, constants: Constants, outputs: _Values) -> Columns:
     support = np.array(constants["support"], dtype=np.float64)
-    return distribution_columns(task, support, _softmax(outputs), median=median)
+    level = constants.get("predicted")
+    return distribution_columns(task, support, _softmax(outputs), level=level)
 
 
 def _decode_linear(task: Any, constants: Constants, outputs: _Values) -> Columns:
@@ -134,7 +134,7 @@ def _decode_logit(task: Any, constants: Constants, outputs: _Values) -> Columns:
 
 DECODERS: dict[str, Callable[[Any, Constants, _Values], Columns]] = {
     "distribution": _decode_distribution,
-    "median": partial(_decode_distribution, median=True),
+    "median": _decode_distribution,
     "linear": _decode_linear,
     "softmax": _decode_softmax,
     "logit": _decode_logit,
