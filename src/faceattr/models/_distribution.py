@@ -219,7 +219,7 @@ class MedianHead(DistributionHead):
         InvalidArgumentError, InvalidTypeError
             When set: if it is no number of this range.
         """
-        return float(self.predicted)
+        return round(float(self.predicted), 6)  # kept as float32
 
     @level.setter
     def level(self, value: float) -> None:
