@@ -291,20 +291,20 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
 
     data = write_utkface(tmp_path / "UTKFace", 60)
     example = load("reproduce_utkface", monkeypatch)
-    for name, side in (("TEACHER", 32), ("STUDENT", 48)):
+    for name, side in (("TEACHER", 32), ("STUDENT", 48), ("OF_ALL", 48)):
         monkeypatch.setattr(example, name, example.Recipe(side, TrainConfig(epochs=1)))
     arguments = example.parse_arguments(["--data", str(data), "--output", str(tmp_path / "run")])
     arguments.weights = None
     monkeypatch.setattr(example, "parse_arguments", lambda given: arguments)
     example.main()
     first = capsys.readouterr().out
-    assert [first.count(f"at {side} pixels") for side in (32, 48)] == [4, 2]
+    assert [first.count(f"at {side} pixels") for side in (32, 48)] == [2, 1]
     table = read_table(tmp_path / "run" / "student-0-seed-0" / "predictions.csv")
     faces = Dataset.from_utkface(data)
     run = example.Run(faces, example.make_folds(faces), None, tmp_path)
     seen = set(run.without(0).table["sample_id"])
     assert set(table["sample_id"]) ^ seen == set(faces.table["sample_id"])
-    assert set(run.without(0, 3).table["sample_id"]) < seen
+    assert set(run.without(0, 2).table["sample_id"]) < seen
     example.main()  # all is finished
     again = capsys.readouterr().out
     assert "pixels" not in again
@@ -315,8 +315,15 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     last = capsys.readouterr().out
     assert [last.count(f"at {side} pixels") for side in (32, 48)] == [3, 1]
     assert f"{len(faces)} images at 48 pixels" in last
-    model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "model")
+    model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "shipped")
     assert (model.head_kinds["age"], model.image_size) == ("median", 48)
+    assert model.head("age").level == pytest.approx(example.LEVEL)
+
+
+def test_reproduce_utkface_has_two_teachers_for_each_fold(monkeypatch):
+    example = load("reproduce_utkface", monkeypatch)
+    left_out = [fold for pair in example.RING for fold in pair]
+    assert sorted(left_out) == sorted([*range(example.FOLDS)] * 2)
 
 
 def test_search_optuna(tmp_path, monkeypatch, capsys):
