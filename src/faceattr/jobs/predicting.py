@@ -138,8 +138,9 @@ def run_prediction(
     ModelFileError
         If there is no saved model or detector, or it is damaged.
     InvalidArgumentError
-        If there is nothing to predict, a folder of images is one of a model, `output` is no name
-        of a table, there is no such part or runtime, or faces are to be searched in parts.
+        If there is nothing to predict, none of the paths exists, a folder of images is one of a
+        model, `output` is no name of a table, there is no such part or runtime, or faces are to be
+        searched in parts.
     OutputError
         If `output` cannot be written.
     """
@@ -273,6 +274,7 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
         raise InvalidArgumentError(
             "no image is given", argument="inputs", expected="a path or more"
         )
+    _check_found(inputs)
     _check_no_model(inputs)
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return Path(inputs[0])
@@ -283,6 +285,25 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
             raise _no_image(item)
         images += found
     return images
+
+
+def _check_found(inputs: list[str | Path]) -> None:
+    """Raise if nothing is there, as when a folder's name is mistyped; one file may be missing."""
+    if not any(_is_there(item) for item in inputs):
+        raise InvalidArgumentError(
+            "no such file or folder",
+            argument="inputs",
+            rows=list(map(str, inputs)),
+            expected="image files and folders of them",
+            hint=f"a relative path starts from {Path.cwd()}",
+        )
+
+
+def _is_there(item: str | Path) -> bool:
+    try:
+        return Path(item).exists()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False
 
 
 def _check_no_model(inputs: list[str | Path]) -> None:
