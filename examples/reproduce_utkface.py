@@ -148,6 +148,7 @@ def by_quantile(model: Model) -> Model:
     head = other.head("age")
     if isinstance(head, MedianHead):
         head.level = LEVEL
+    other.info = model.info
     return other
 
 

@@ -185,11 +185,21 @@ def test_predictions_are_json_with_all_columns(run, trained: Path, pictures: Pat
     assert bad["error"]
 
 
-def test_nothing_readable_is_a_failure(run, trained: Path) -> None:
-    ran = run("predict", "nope.png", "neither.png", "--model", trained, "--quiet")
+def test_nothing_readable_is_a_failure(run, trained: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    ran = run("predict", text, "neither.png", "--model", trained, "--quiet")
     assert ran.code == 1
     assert "2 of 2 images could not be read" in ran.err
     assert "No such file" in ran.out
+    assert one_paragraph(ran.err)
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_inputs_none_of_which_exists_are_refused(run, trained: Path, command: str) -> None:
+    ran = run(command, "phots/", "neither.png", "--model", trained, "--quiet")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no such file or folder; rows: 'phots/', 'neither.png'" in ran.err
     assert one_paragraph(ran.err)
 
 
@@ -322,7 +332,8 @@ def test_settings_that_cannot_be_used_are_2(run, argv: list[str], message: str) 
         (["train", "damaged.toml"], "line 2"),
         (["train", "job.toml", "--output", "job.toml/out"], "output: the folder cannot be written"),
         (["train", "job.toml", "--set", "model.weights=nope"], "no such file"),
-        (["predict", "x.png", "--model", "nope"], "no saved model here"),
+        (["predict", "job.toml", "--model", "nope"], "no saved model here"),
+        (["predict", "nope.png", "--model", "nope"], "no such file or folder"),
         (["evaluate", "nope.csv"], "no such file; found: nope.csv"),
         (["evaluate", "theirs.csv", "--by", "height"], "'height'"),
         (["evaluate", "theirs.csv", "--output", "job.toml/m.csv"], "cannot be written"),

@@ -318,6 +318,7 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "shipped")
     assert (model.head_kinds["age"], model.image_size) == ("median", 48)
     assert model.head("age").level == pytest.approx(example.LEVEL)
+    assert model.info["training"]["epochs"] == 1
 
 
 def test_reproduce_utkface_has_two_teachers_for_each_fold(monkeypatch):

@@ -186,6 +186,7 @@ def test_commands(model: Path, photos: Path, capsys: pytest.CaptureFixture[str])
 def test_a_part_of_nothing_readable_is_done(
     model: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("y.png").write_text("no image")
     argv = ["predict", "x.png", "y.png", "--model", str(model), "--quiet", "--output"]
     for number in ("1", "2", "3"):  # the first is empty
         assert main([*argv, f"p-{number}.csv", "--shard", f"{number}/3"]) == 0

@@ -311,7 +311,7 @@ def test_predictions_need_images_and_a_table_to_go_to(
         run_prediction(saved, [tmp_path / "empty", "x.png"])
     with pytest.raises(InvalidArgumentError, match="no image is given"):
         run_prediction(saved, [])
-    with pytest.raises(InvalidArgumentError, match=r"no such file or folder.*phots/.*starts from"):
+    with pytest.raises(DataError, match=r"no such file or folder.*phots/.*starts from"):
         run_prediction(tmp_path / "no model", ["phots/", "x" * 5000])
     with pytest.raises(InvalidArgumentError, match=r"output.*\.csv or \.parquet"):
         run_prediction(saved, "x.png", output="table.xlsx")

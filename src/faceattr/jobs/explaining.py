@@ -56,6 +56,8 @@ def run_explanation(
     InvalidArgumentError
         If there is no such method or segmentation, a number is outside its limits, or a folder of
         images is one of a model.
+    DataError
+        If none of the paths exists.
     ImageReadError
         If none of the images can be read.
     OutputError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceattr._validation import check_integer
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import DataError, InvalidArgumentError
 from faceattr.jobs._checks import table_file
 from faceattr.jobs._loading import load_saved
 from faceattr.jobs._parts import (
@@ -138,9 +138,10 @@ def run_prediction(
     ModelFileError
         If there is no saved model or detector, or it is damaged.
     InvalidArgumentError
-        If there is nothing to predict, none of the paths exists, a folder of images is one of a
-        model, `output` is no name of a table, there is no such part or runtime, or faces are to be
-        searched in parts.
+        If there is nothing to predict, a folder of images is one of a model, `output` is no name
+        of a table, there is no such part or runtime, or faces are to be searched in parts.
+    DataError
+        If none of the paths exists.
     OutputError
         If `output` cannot be written.
     """
@@ -194,6 +195,8 @@ def stream_prediction(
         If there is nothing to predict, `output` is no name of a table, there is no such part or
         runtime, or faces are to be searched in parts; if an unfinished run of another model, other
         images or another batch size lies beside `output`.
+    DataError
+        If none of the paths exists.
     OutputError
         If `output` cannot be written, or another process makes it.
     """
@@ -290,7 +293,7 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
 def _check_found(inputs: list[str | Path]) -> None:
     """Raise if nothing is there, as when a folder's name is mistyped; one file may be missing."""
     if not any(_is_there(item) for item in inputs):
-        raise InvalidArgumentError(
+        raise DataError(
             "no such file or folder",
             argument="inputs",
             rows=list(map(str, inputs)),
