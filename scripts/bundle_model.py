@@ -1,6 +1,6 @@
 """Make the folder of a bundled model from a trained one: half precision, calibration, card.
 
-    python scripts/bundle_model.py run/student-of-all-seed-0/model --data UTKFace/ \\
+    python scripts/bundle_model.py run/student-of-all-seed-0/shipped --data UTKFace/ \\
         --predictions out-of-fold.csv --quality quality.csv \\
         --measured "Each of five folds by a network that has not seen it, seed 0."
 
