@@ -299,6 +299,8 @@ def test_files_and_folders_are_predicted_together(saved: Path, photos: Path) -> 
     one = photos / "face 00 é.png"
     table = run_prediction(saved, [one, photos, one], batch_size=5)
     assert len(table) == 26
+    beside = run_prediction(saved, [one, "x" * 5000])  # a name that no file can have
+    assert "cannot be opened" in beside["error"].iloc[1]
     assert table["sample_id"].iloc[[0, -1]].tolist() == [str(one)] * 2
     assert table["age_pred"].iloc[0] == pytest.approx(table["age_pred"].iloc[-1], rel=1e-5)
 

@@ -277,22 +277,24 @@ def image_paths(inputs: list[str | Path]) -> Path | list[str | Path]:
         raise InvalidArgumentError(
             "no image is given", argument="inputs", expected="a path or more"
         )
-    _check_found(inputs)
-    _check_no_model(inputs)
-    if len(inputs) == 1 and Path(inputs[0]).is_dir():
+    there = _there(inputs)
+    _check_no_model(there)
+    folders = {str(item) for item in there if Path(item).is_dir()}
+    if len(inputs) == 1 and folders:
         return Path(inputs[0])
     images: list[str | Path] = []
     for item in inputs:
-        found: Sequence[str | Path] = find_images(item) if Path(item).is_dir() else [item]
+        found: Sequence[str | Path] = find_images(item) if str(item) in folders else [item]
         if not found:
             raise _no_image(item)
         images += found
     return images
 
 
-def _check_found(inputs: list[str | Path]) -> None:
-    """Raise if nothing is there, as when a folder's name is mistyped; one file may be missing."""
-    if not any(_is_there(item) for item in inputs):
+def _there(inputs: list[str | Path]) -> list[str | Path]:
+    """Return the paths that exist; raise if none does, as when a folder's name is mistyped."""
+    there = [item for item in inputs if _exists(item)]
+    if not there:
         raise DataError(
             "no such file or folder",
             argument="inputs",
@@ -300,9 +302,10 @@ def _check_found(inputs: list[str | Path]) -> None:
             expected="image files and folders of them",
             hint=f"a relative path starts from {Path.cwd()}",
         )
+    return there
 
 
-def _is_there(item: str | Path) -> bool:
+def _exists(item: str | Path) -> bool:
     try:
         return Path(item).exists()
     except OSError:  # a name that is too long, or a folder that may not be entered
