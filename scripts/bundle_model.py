@@ -218,10 +218,10 @@ def describe(model: Model, arguments: argparse.Namespace, agreement: str) -> Mod
         training_data=DATA,
         licence=RIGHTS,
         training=" ".join(filter(None, said)),
-        held_out=f"{arguments.measured} The shipped weights have learned from all images, so "
-        "the figures are those of networks trained in the same way on a part of them, one pass an "
-        "image. Intervals and probabilities are those of a calibration fitted on the other half of "
-        "these predictions; the shipped one is fitted on all of them.",
+        held_out=f"{arguments.measured} The shipped weights have learned from all images, so the "
+        "figures are those of networks trained on a part of them, one pass an image. Intervals and "
+        "probabilities are those of a calibration fitted on the other half of these predictions; "
+        "the shipped one is fitted on all of them.",
         citation=CITATION,
     )
 
