@@ -274,9 +274,10 @@ class TestCommand:
         assert [row["face"] for row in rows if row["sample_id"].startswith("e")] == [0, 1, 2]
         assert next(row for row in rows if row["sample_id"] == "b.png")["face"] is None
         assert "6 faces in 5 photos" in shown.err
-        assert "2 of 5 photos have no face" in shown.err
+        assert "no face in 2 of 5 photos" in shown.err
         assert "b.png: no face was found" in shown.err
         assert main(["predict", "photos/b.png", *argv[2:]]) == 1
+        assert "0 faces in 1 photo\n" in capsys.readouterr().err
 
     def test_without_its_file(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (

@@ -26,6 +26,7 @@ from faceattr.cli._faces import add_faces_option, count_predictions, tell_unpred
 from faceattr.cli._options import add_model_option
 from faceattr.cli._output import (
     add_command,
+    counted,
     records,
     show_table,
     tell,
@@ -259,7 +260,7 @@ def _show_training(arguments: argparse.Namespace, result: TrainingResult) -> Non
 
 def _tell_duplicates(arguments: argparse.Namespace, table: pd.DataFrame) -> None:
     groups = table["group"].nunique()
-    tell(arguments, f"{len(table):,} images have a duplicate, in {groups:,} groups")
+    tell(arguments, f"{len(table):,} images have a duplicate, in {counted(groups, 'group')}")
 
 
 def _complain(arguments: argparse.Namespace, error: BaseException, code: int) -> int:

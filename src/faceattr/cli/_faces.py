@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from faceattr.cli._output import tell, tell_unread_count
+from faceattr.cli._output import counted, tell, tell_unread_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,12 +40,13 @@ def tell_unpredicted(arguments: argparse.Namespace, counts: PredictionCounts) ->
     """Say which images have no prediction; return whether that is all of them."""
     if arguments.faces is None:
         return tell_unread_count(arguments, counts.failed, counts.images, counts.first_failed)
-    tell(arguments, f"{counts.rows - counts.failed:,} faces in {counts.images:,} photos")
+    found = counted(counts.rows - counts.failed, "face")
+    tell(arguments, f"{found} in {counted(counts.images, 'photo')}")
     if counts.first_failed is not None:
         name, reason = counts.first_failed
         tell(
             arguments,
-            f"{counts.failed:,} of {counts.images:,} photos have no face and stand in the table "
-            f"with the reason, such as {name}: {reason}",
+            f"no face in {counts.failed:,} of {counted(counts.images, 'photo')}, which stand in "
+            f"the table with the reason, such as {name}: {reason}",
         )
     return 0 < counts.rows == counts.failed

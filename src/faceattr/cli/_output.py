@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_command",
+    "counted",
     "records",
     "show_table",
     "tell",
@@ -33,6 +34,11 @@ def add_command(commands: Any, name: str, run: Any, text: str) -> argparse.Argum
     command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     command.set_defaults(run=run, command=name)
     return command
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 face" or "2,000 faces"."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def show_table(arguments: argparse.Namespace, name: str, table: pd.DataFrame) -> None:
