@@ -2,23 +2,25 @@
 
     python examples/reproduce_utkface.py --data UTKFace/ --output run/
 
-UTKFace is divided into five folds; no near-duplicate crosses. Five teachers are trained, each
-without two of the folds, so that every fold is left out by two of them. The student of a fold
-starts as one of these two and goes on at a larger size. It learns from the labels of the other
-four folds, of which files of the same photograph share one, and from the averaged predictions of
-its two teachers, and predicts a quantile of its distribution over ages. Neither it nor its teachers
-have seen anything of the fold held out: the first one, unless ``--held-out`` says otherwise.
+UTKFace is divided into five folds; no near-duplicate crosses. Teachers are EfficientNet-Lite0, each
+trained without two of the folds, so that every fold is left out by two of them. The student of a
+fold, a MobileNetV3-Small, learns from the labels of the other four folds, of which files of the
+same photograph share one, and from what its two teachers say of each image and its mirror image,
+averaged; it ends at a larger size, and predicts a quantile of its distribution over ages. Neither
+it nor its teachers have seen anything of the fold held out: the first one, unless ``--held-out``
+says otherwise.
 
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --seeds 0 1 2
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --held-out 0 1 2 3 4
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --everything
 
 train with three seeds, predict every image out of fold, and train a student on all images. That one
-starts as the student of fold 0, learns from all five teachers and from what it said at its start,
-and has no honest figures of its own: those of the folds are its figures. What is finished is kept
-in the output folder: a run that was stopped goes on where it was. Without a network, name a file
-with ImageNet weights: ``--weights mobilenet_v3_small.safetensors``. UTKFace is for non-commercial
-research only.
+starts as the student of fold 0, learns from the same two teachers and from what it said at its
+start, and has no honest figures of its own: those of the folds are its figures. What is finished is
+kept in the output folder: a run that was stopped goes on where it was. Without a network, name
+files with ImageNet weights of the student and of the teachers' backbone in timm: ``--weights
+mobilenet_v3_small.safetensors --teacher-weights tf_efficientnet_lite0.safetensors``. UTKFace is for
+non-commercial research only.
 """
 
 from __future__ import annotations
@@ -49,22 +51,27 @@ the images, 1,000 resamples; they do not cover the chance of training, which the
 """
 RING = [(0, 1), (0, 2), (1, 3), (2, 4), (3, 4)]
 """The folds that each teacher has not seen; every fold is left out by two."""
+TEACHER_BACKBONE = "tf_efficientnet_lite0"
 TEACHER_SEED = 10
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Lap:
     """A training at one size of the images, in pixels."""
 
     side: int
     config: TrainConfig
 
 
-TEACHER = Recipe(128, TrainConfig(epochs=16))
-STUDENT = Recipe(192, TrainConfig(epochs=14, pct_start=0.2, teacher_weight=0.7))
-OF_ALL = Recipe(192, replace(STUDENT.config, epochs=10, lr=0.001, pct_start=0.15))
-START_COUNTS = 2
-"""What the predictions of the student of all images at its start count, in teachers."""
+TEACHER = [
+    Lap(128, TrainConfig(epochs=8)),
+    Lap(160, TrainConfig(epochs=4, lr=0.0007, pct_start=0.15)),
+]
+STUDENT = [
+    Lap(128, TrainConfig(epochs=8, teacher_weight=0.7)),
+    Lap(192, TrainConfig(epochs=16, pct_start=0.2, teacher_weight=0.7)),
+]
+OF_ALL = [Lap(192, TrainConfig(epochs=14, lr=0.001, pct_start=0.15, teacher_weight=0.7))]
 LEVEL = 0.43
 """The quantile of a student's distribution below which half of the labels of new images lie. A
 teacher's distribution is taken as symmetric, labels are not: they lie below it more often. Found on
@@ -80,7 +87,7 @@ class Run:
     faces : Dataset
     folds : list of Dataset
         Without a common photograph.
-    weights : str or None
+    weights, teacher_weights : str or None
         "imagenet", a file, or None for random ones.
     output : Path
     """
@@ -88,6 +95,7 @@ class Run:
     faces: Dataset
     folds: list[Dataset]
     weights: str | None
+    teacher_weights: str | None
     output: Path
 
     def without(self, *folds: int) -> Dataset:
@@ -95,9 +103,10 @@ class Run:
         gone = pd.concat([self.folds[fold].table["sample_id"] for fold in folds])
         return self.faces.select(~self.faces.table["sample_id"].isin(gone))
 
-    def teachers(self, held_out: int) -> list[Path]:
-        """Return the folders of the teachers that have not seen a fold."""
-        return [self.teacher(pair) for pair in RING if held_out in pair]
+    def told(self, held_out: int) -> list[pd.DataFrame]:
+        """Return what the teachers that have not seen a fold say of all images."""
+        pairs = [pair for pair in RING if held_out in pair]
+        return [read_table(self.teacher(pair) / "predictions.csv") for pair in pairs]
 
     def teacher(self, pair: tuple[int, int]) -> Path:
         """Return the folder of a teacher that has seen neither of two folds, and predicts all."""
@@ -105,19 +114,18 @@ class Run:
         if not (folder / "predictions.csv").exists():
             seed = TEACHER_SEED + RING.index(pair)
             model = Model(
-                tasks=self.faces.tasks, weights=self.weights, image_size=TEACHER.side, seed=seed
+                TEACHER_BACKBONE, self.faces.tasks, weights=self.teacher_weights, seed=seed
             )
-            train(model, self.without(*pair), TEACHER.config, seed=seed, folder=folder)
-            write_table(model.predict(self.faces), folder / "predictions.csv")
+            train(model, self.without(*pair), TEACHER, seed=seed, folder=folder)
+            write_table(predict_both_ways(model, self.faces), folder / "predictions.csv")
         return folder
 
     def student(self, held_out: int, seed: int) -> Path:
         """Return the folder of a student, which predicts the fold that nobody has seen."""
         folder = self.output / f"student-{held_out}-seed-{seed}"
         if not (folder / "predictions.csv").exists():
-            teachers = self.teachers(held_out)
-            model = Model.from_pretrained(teachers[seed % len(teachers)] / "model")
-            told = [read_table(one / "predictions.csv") for one in teachers]
+            told = self.told(held_out)
+            model = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
             teach(model, self.without(held_out), told, STUDENT, seed=seed, folder=folder)
             held = self.folds[held_out]
             write_table(by_quantile(model).predict(held), folder / "predictions.csv")
@@ -131,12 +139,21 @@ class Run:
             start = folder / "start.csv"
             if not start.exists():
                 folder.mkdir(exist_ok=True)
-                write_table(model.predict(self.faces), start)
-            told = [read_table(self.teacher(pair) / "predictions.csv") for pair in RING]
-            told += START_COUNTS * [read_table(start)]
+                write_table(predict_both_ways(model, self.faces), start)
+            told = [*self.told(0), read_table(start)]
             teach(model, self.faces, told, OF_ALL, seed=seed, folder=folder)
             by_quantile(model).save_pretrained(folder / "shipped")
         return folder / "shipped"
+
+
+def predict_both_ways(model: Model, faces: Dataset) -> pd.DataFrame:
+    """Return the averaged predictions of the images and of their mirror images."""
+    plain = model.predict(faces)
+    hook = model.backbone.register_forward_pre_hook(lambda _, given: given[0].flip(3))
+    try:
+        return average_predictions([plain, model.predict(faces)])
+    finally:
+        hook.remove()
 
 
 def by_quantile(model: Model) -> Model:
@@ -156,42 +173,47 @@ def teach(
     model: Model,
     known: Dataset,
     told: list[pd.DataFrame],
-    recipe: Recipe,
+    laps: list[Lap],
     *,
     seed: int,
     folder: Path,
 ) -> None:
     """Train a student with the averaged predictions of its teachers."""
-    model.image_size = recipe.side
     settled = known.with_labels(known.audit().group_labels())
     teacher = average_predictions(told)
-    train(model, settled, recipe.config, seed=seed, folder=folder, teacher=teacher)
+    train(model, settled, laps, seed=seed, folder=folder, teacher=teacher)
 
 
 def train(
     model: Model,
     data: Dataset,
-    config: TrainConfig,
+    laps: list[Lap],
     *,
     seed: int,
     folder: Path,
     teacher: pd.DataFrame | None = None,
 ) -> None:
     """Train a model, or go on where that was stopped, and save it."""
-    print(f"{folder.name}: {len(data):,} images at {model.image_size} pixels", flush=True)
-    config = replace(config, seed=seed)
-    trainer = Trainer(config, checkpoint_folder=folder / "checkpoints")
-    trainer.fit(model, data, teacher=teacher, resume=True)
-    if trainer.stopped_ == "interrupt":
-        raise KeyboardInterrupt
+    histories = []
+    for number, lap in enumerate(laps):
+        model.image_size = lap.side
+        print(f"{folder.name}: {len(data):,} images at {lap.side} pixels", flush=True)
+        # Other seeds: a lap is not to repeat the order and the changes of the one before it.
+        config = replace(lap.config, seed=seed + 100 * number)
+        trainer = Trainer(config, checkpoint_folder=folder / f"lap-{number}")
+        trainer.fit(model, data, teacher=teacher, resume=True)
+        if trainer.stopped_ == "interrupt":
+            raise KeyboardInterrupt
+        histories.append(trainer.history_.assign(side=lap.side))
     model.save_pretrained(folder / "model")
-    write_table(trainer.history_, folder / "history.csv")
+    write_table(pd.concat(histories, ignore_index=True), folder / "history.csv")
 
 
 def main(given: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(given)
     faces = Dataset.from_utkface(arguments.data)
-    run = Run(faces, make_folds(faces), arguments.weights, arguments.output)
+    weights = arguments.weights, arguments.teacher_weights
+    run = Run(faces, make_folds(faces), *weights, arguments.output)
     for seed in arguments.seeds:
         if arguments.everything:
             print(f"trained on all images: {run.student_of_all(seed)}", flush=True)
@@ -205,7 +227,8 @@ def main(given: Sequence[str] | None = None) -> None:
 def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the shipped model again.")
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace chips")
-    parser.add_argument("--weights", default="imagenet", help="'imagenet' or a safetensors file")
+    for name in ("--weights", "--teacher-weights"):
+        parser.add_argument(name, default="imagenet", help="'imagenet' or a safetensors file")
     parser.add_argument("--held-out", nargs="+", type=int, choices=range(FOLDS), default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--everything", action="store_true", help="hold nothing out")
