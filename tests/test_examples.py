@@ -275,7 +275,7 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
     options = ["--data", data, "--weights", "none", "--recipe", recipe, "--epochs", 1]
     options += ["--out", tmp_path / "results", "--work", tmp_path / "work"]
     arguments = example.parse_arguments([str(option) for option in options])
-    arguments.weights = arguments.teacher_weights = None
+    arguments.weights = None
     monkeypatch.setattr(example, "parse_arguments", lambda: arguments)
     example.main()
     page = (tmp_path / "results" / f"utkface-{recipe}-seed0.md").read_text(encoding="utf-8")
