@@ -15,12 +15,12 @@ says otherwise.
     python examples/reproduce_utkface.py --data UTKFace/ --output run/ --everything
 
 train with three seeds, predict every image out of fold, and train a student on all images. That one
-starts as the student of fold 0, learns from the same two teachers and from what it said at its
-start, and has no honest figures of its own: those of the folds are its figures. What is finished is
-kept in the output folder: a run that was stopped goes on where it was. Without a network, name
-files with ImageNet weights of the student and of the teachers' backbone in timm: ``--weights
-mobilenet_v3_small.safetensors --teacher-weights tf_efficientnet_lite0.safetensors``. UTKFace is for
-non-commercial research only.
+is trained as those of the folds are, but has four teachers, which between them have seen every
+image; and each image is new to one of them at least. It has no honest figures of its own: those of
+the folds are its figures. What is finished is kept in the output folder: a run that was stopped
+goes on where it was. Without a network, name files with ImageNet weights of the student and of the
+teachers' backbone in timm: ``--weights mobilenet_v3_small.safetensors --teacher-weights
+tf_efficientnet_lite0.safetensors``. UTKFace is for non-commercial research only.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ the images, 1,000 resamples; they do not cover the chance of training, which the
 """
 RING = [(0, 1), (0, 2), (1, 3), (2, 4), (3, 4)]
 """The folds that each teacher has not seen; every fold is left out by two."""
+OF_ALL = RING[:-1]
+"""The teachers of the student of all images: the fewest of the ring, in its order, with which every
+fold is left out by one and seen by two."""
 TEACHER_BACKBONE = "tf_efficientnet_lite0"
 TEACHER_SEED = 10
 
@@ -71,7 +74,6 @@ STUDENT = [
     Lap(128, TrainConfig(epochs=8, teacher_weight=0.7)),
     Lap(192, TrainConfig(epochs=16, pct_start=0.2, teacher_weight=0.7)),
 ]
-OF_ALL = [Lap(192, TrainConfig(epochs=14, lr=0.001, pct_start=0.15, teacher_weight=0.7))]
 LEVEL = 0.43
 """The quantile of a student's distribution below which half of the labels of new images lie. A
 teacher's distribution is taken as symmetric, labels are not: they lie below it more often. Found on
@@ -103,9 +105,8 @@ class Run:
         gone = pd.concat([self.folds[fold].table["sample_id"] for fold in folds])
         return self.faces.select(~self.faces.table["sample_id"].isin(gone))
 
-    def told(self, held_out: int) -> list[pd.DataFrame]:
-        """Return what the teachers that have not seen a fold say of all images."""
-        pairs = [pair for pair in RING if held_out in pair]
+    def told(self, pairs: Iterable[tuple[int, int]]) -> list[pd.DataFrame]:
+        """Return what teachers say of all images."""
         return [read_table(self.teacher(pair) / "predictions.csv") for pair in pairs]
 
     def teacher(self, pair: tuple[int, int]) -> Path:
@@ -124,26 +125,26 @@ class Run:
         """Return the folder of a student, which predicts the fold that nobody has seen."""
         folder = self.output / f"student-{held_out}-seed-{seed}"
         if not (folder / "predictions.csv").exists():
-            told = self.told(held_out)
-            model = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
-            teach(model, self.without(held_out), told, STUDENT, seed=seed, folder=folder)
-            held = self.folds[held_out]
-            write_table(by_quantile(model).predict(held), folder / "predictions.csv")
+            told = self.told(pair for pair in RING if held_out in pair)
+            model = self.taught(self.without(held_out), told, seed=seed, folder=folder)
+            write_table(model.predict(self.folds[held_out]), folder / "predictions.csv")
         return folder
 
     def student_of_all(self, seed: int) -> Path:
         """Return the folder of a student of all images."""
         folder = self.output / f"student-of-all-seed-{seed}"
         if not (folder / "shipped").exists():
-            model = Model.from_pretrained(self.student(0, seed) / "model")
-            start = folder / "start.csv"
-            if not start.exists():
-                folder.mkdir(exist_ok=True)
-                write_table(predict_both_ways(model, self.faces), start)
-            told = [*self.told(0), read_table(start)]
-            teach(model, self.faces, told, OF_ALL, seed=seed, folder=folder)
-            by_quantile(model).save_pretrained(folder / "shipped")
+            model = self.taught(self.faces, self.told(OF_ALL), seed=seed, folder=folder)
+            model.save_pretrained(folder / "shipped")
         return folder / "shipped"
+
+    def taught(self, known: Dataset, told: list[pd.DataFrame], *, seed: int, folder: Path) -> Model:
+        """Return a student of images, and of the averaged predictions of its teachers."""
+        model = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
+        settled = known.with_labels(known.audit().group_labels())
+        teacher = average_predictions(told)
+        train(model, settled, STUDENT, seed=seed, folder=folder, teacher=teacher)
+        return by_quantile(model)
 
 
 def predict_both_ways(model: Model, faces: Dataset) -> pd.DataFrame:
@@ -167,21 +168,6 @@ def by_quantile(model: Model) -> Model:
         head.level = LEVEL
     other.info = model.info
     return other
-
-
-def teach(
-    model: Model,
-    known: Dataset,
-    told: list[pd.DataFrame],
-    laps: list[Lap],
-    *,
-    seed: int,
-    folder: Path,
-) -> None:
-    """Train a student with the averaged predictions of its teachers."""
-    settled = known.with_labels(known.audit().group_labels())
-    teacher = average_predictions(told)
-    train(model, settled, laps, seed=seed, folder=folder, teacher=teacher)
 
 
 def train(

@@ -291,7 +291,7 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
 
     data = write_utkface(tmp_path / "UTKFace", 60)
     example = load("reproduce_utkface", monkeypatch)
-    for name, sides in (("TEACHER", (32, 40)), ("STUDENT", (32, 48)), ("OF_ALL", (56,))):
+    for name, sides in (("TEACHER", (32, 40)), ("STUDENT", (32, 48))):
         laps = [example.Lap(side, TrainConfig(epochs=1)) for side in sides]
         monkeypatch.setattr(example, name, laps)
     arguments = example.parse_arguments(["--data", str(data), "--output", str(tmp_path / "run")])
@@ -313,11 +313,11 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     arguments.everything = True
     example.main()
     last = capsys.readouterr().out
-    assert last.count("pixels") == 1
-    assert f"{len(faces)} images at 56 pixels" in last
+    assert [last.count(f"at {side} pixels") for side in (32, 40, 48)] == [3, 2, 1]
+    assert f"{len(faces)} images at 48 pixels" in last
     model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "shipped")
     kept = (model.head_kinds["age"], model.image_size, model.info["training"]["epochs"])
-    assert (*kept, model.head("age").level) == ("median", 56, 1, pytest.approx(example.LEVEL))
+    assert (*kept, model.head("age").level) == ("median", 48, 1, pytest.approx(example.LEVEL))
 
 
 def test_reproduce_utkface_predicts_mirror_images_too(monkeypatch):
@@ -346,6 +346,8 @@ def test_reproduce_utkface_has_two_teachers_for_each_fold(monkeypatch):
     for fold in range(example.FOLDS):
         seen = set(run.without(fold).table["sample_id"])
         assert sum(ids < seen for ids in known.values()) == 2
+    for sample in faces.table["sample_id"]:
+        assert sum(sample in known[pair] for pair in example.OF_ALL) in (2, 3)
 
 
 def test_search_optuna(tmp_path, monkeypatch, capsys):
