@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from chip_samples import write_chips
+from faceattr import Dataset, Model
+from faceattr.tables import write_table
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PAGES = {
     "bench_explain": "explain",
@@ -60,3 +64,25 @@ def test_killed_trainings_end_where_an_undisturbed_one_does(tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 ended with the weights" in (tmp_path / "kills.md").read_text(encoding="utf-8")
+
+
+def test_8_bits_beside_float(tmp_path: Path) -> None:
+    faces = Dataset.from_utkface(write_chips(tmp_path / "UTKFace", 60))
+    test = faces.select(list(faces.table["sample_id"][:36]))
+    model = Model(tasks=faces.tasks, weights=None, image_size=32)
+    model.save_pretrained(tmp_path / "model")
+    write_table(model.predict(test), tmp_path / "model" / "predictions.csv")
+    page = tmp_path / "int8.md"
+    options = [tmp_path / "model", "--data", tmp_path / "UTKFace", "--page", page]
+    options += ["--most", 30, "--calibrate", 16, "--n-boot", 20]
+    script = [sys.executable, str(BENCHMARKS / "int8_accuracy.py")]
+    done = subprocess.run(
+        [*script, *map(str, options)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "30 held-out images; 16 others" in text
+    assert "20 paired resamples" in text
+    overall = text.partition("## Differences of errors")[2]
+    assert "| age | mae |" in overall
+    assert "| gender | accuracy |" in overall

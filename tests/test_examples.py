@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from chip_samples import write_chips
 from faceattr import Dataset
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -84,20 +85,10 @@ def test_calibrate(tmp_path, monkeypatch, capsys):
     assert "at 90%;" in out
 
 
-def write_utkface(folder, count):
-    faces = Dataset.synthetic(count, size=64)
-    folder.mkdir()
-    for position, row in enumerate(faces.table.itertuples()):
-        gender = int(row.gender == "female")
-        name = f"{row.age:.0f}_{gender}_{position % 5}_2017{position:013d}.jpg.chip.jpg"
-        cv2.imwrite(str(folder / name), faces.read(position)[:, :, ::-1])
-    return folder
-
-
 def test_evaluation_utkface(tmp_path, monkeypatch):
     from faceattr.tables import write_table
 
-    data = write_utkface(tmp_path / "UTKFace", 60)
+    data = write_chips(tmp_path / "UTKFace", 60)
     faces = Dataset.from_utkface(data)
     table = faces.table[["sample_id", "age", "gender", "race"]]
     wrong = np.arange(60) % 5 == 0
@@ -125,7 +116,7 @@ def test_evaluation_utkface(tmp_path, monkeypatch):
 def test_oversampling_utkface(tmp_path, monkeypatch):
     from faceattr.tables import read_table
 
-    data = write_utkface(tmp_path / "UTKFace", 60)
+    data = write_chips(tmp_path / "UTKFace", 60)
     arms = load("oversampling_utkface", monkeypatch)
     monkeypatch.setattr(arms, "SIDE", 32)
     chosen = ["plain", "filtered-balanced", "random-weights"]
@@ -161,7 +152,7 @@ def read_plain(work):
 def test_quality_utkface(tmp_path, monkeypatch):
     from faceattr.tables import write_table
 
-    data = write_utkface(tmp_path / "UTKFace", 40)
+    data = write_chips(tmp_path / "UTKFace", 40)
     table = Dataset.from_utkface(data).table.assign(
         age_pred=30.0, gender_pred=["male", "female"] * 20
     )
@@ -209,7 +200,7 @@ def test_baselines_of_drawings(tmp_path, baselines, capsys):
 def test_baselines_beside_a_network(tmp_path, monkeypatch, baselines):
     from faceattr.tables import read_table, write_table
 
-    data = write_utkface(tmp_path / "UTKFace", 120)
+    data = write_chips(tmp_path / "UTKFace", 120)
     faces = Dataset.from_utkface(data)
     test = faces.split(train=0.8, test=0.2, seed=3)[1]
     network = test.table.assign(age_pred=test.table["age"] + 1, gender_pred="female")
@@ -237,7 +228,7 @@ def test_baselines_beside_a_network(tmp_path, monkeypatch, baselines):
 def test_baselines_refuse_predictions_of_other_images(tmp_path, baselines):
     from faceattr.tables import write_table
 
-    data = write_utkface(tmp_path / "UTKFace", 60)
+    data = write_chips(tmp_path / "UTKFace", 60)
     train, _ = Dataset.from_utkface(data).split(train=0.8, test=0.2, seed=0)
     write_table(train.table.assign(age_pred=30.0, gender_pred="male"), tmp_path / "other.csv")
     with pytest.raises(SystemExit, match="12 of 12 are missing, 48 are extra"):
@@ -268,7 +259,7 @@ def test_calibration_utkface(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("recipe", ["default", "study"])
 def test_train_utkface(recipe, tmp_path, monkeypatch):
-    data = write_utkface(tmp_path / "UTKFace", 60)
+    data = write_chips(tmp_path / "UTKFace", 60)
     (data / "no_name.jpg").write_bytes(b"")
     example = load("train_utkface", monkeypatch)
     monkeypatch.setattr(example, "SIDE", 32)
@@ -289,7 +280,7 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     from faceattr import Model, TrainConfig
     from faceattr.tables import read_table
 
-    data = write_utkface(tmp_path / "UTKFace", 60)
+    data = write_chips(tmp_path / "UTKFace", 60)
     example = load("reproduce_utkface", monkeypatch)
     for name, sides in (("TEACHER", (32, 40)), ("STUDENT", (32, 48))):
         laps = [example.Lap(side, TrainConfig(epochs=1)) for side in sides]

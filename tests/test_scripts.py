@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from bundled_checks import check_figures, check_images, tell_apart
+from chip_samples import write_chips
 from faceattr import Dataset, Model, QualityFilter
 from faceattr.models import bundled
 from faceattr.tables import write_table
@@ -35,13 +35,7 @@ def bundle(monkeypatch):
 @pytest.fixture
 def made(tmp_path):
     """Files as a training leaves them, of drawings named like UTKFace's chips."""
-    data = tmp_path / "UTKFace"
-    data.mkdir()
-    drawings = Dataset.synthetic(IMAGES, size=48)
-    for position, row in enumerate(drawings.table.itertuples()):
-        gender = int(row.gender == "female")
-        name = f"{row.age:.0f}_{gender}_{position % 5}_2017{position:013d}.jpg.chip.jpg"
-        cv2.imwrite(str(data / name), drawings.read(position)[:, :, ::-1])
+    data = write_chips(tmp_path / "UTKFace", IMAGES, size=48)
     faces = Dataset.from_utkface(data)
     test = faces.select(list(faces.table["sample_id"][:MEASURED]))
     model = tell_apart(Model(tasks=faces.tasks, weights=None, image_size=32))
