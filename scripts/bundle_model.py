@@ -2,7 +2,7 @@
 
     python scripts/bundle_model.py run/student-of-all-seed-0/shipped --data UTKFace/ \\
         --predictions out-of-fold.csv --quality quality.csv \\
-        --measured "Each of five folds by a network that has not seen it, seed 0."
+        --measured "Fold 0, by a network that has not seen it, seed 0."
 
 The model was trained on all images, so its own predictions of them are no measure. The predictions
 given are those of models trained in the same way on other images (out of fold, without a
@@ -25,6 +25,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,8 @@ HASH_DIGITS = 12
 CHECKED = 2000
 """Images that the file is checked with."""
 YEARS, SHARE = 0.02, 0.001
-"""By how much the MAE and the accuracy of half precision may differ from those of the full one."""
+"""By how much the MAE and the accuracy of half precision may differ from those of the full one; the
+accuracy by one image more."""
 
 CITATION = """\
 Cite the data as its makers ask for: Zhifei Zhang, Yang Song and Hairong Qi, "Age
@@ -102,7 +104,8 @@ def main() -> None:
         seed=SEED,
     )
     shipped.calibration = calibrator.fit(predictions)
-    shipped.info |= {"training_data": "UTKFace", "licence": LICENCE, "measured": arguments.measured}
+    shipped.info |= {"training_data": "UTKFace", "licence": LICENCE}
+    shipped.licence_text = arguments.licence.read_text(encoding="utf-8")
     facts = describe(shipped, arguments, f"{agreement} {check_text(check)}")
     shipped.card = model_card(
         evaluation, facts, coverage=coverage, cross_data=cross_data(arguments, model.tasks)
@@ -215,14 +218,16 @@ def describe(model: Model, arguments: argparse.Namespace, agreement: str) -> Mod
         name=arguments.out.name,
         description=f"{model.backbone_name} with {count / 1e6:.2f} million parameters in half "
         f"precision. Takes an image of one face, {model.image_size} x {model.image_size} pixels "
-        "after scaling, cut out like the chips of UTKFace (`crop_template` in config.json).",
+        "after scaling, cut out like the chips of UTKFace (`crop_template` in config.json). "
+        + age_text(model),
         training_data=DATA,
         licence=RIGHTS,
         training=" ".join(filter(None, said)),
         held_out=f"{arguments.measured} The shipped weights have learned from all images, so the "
         "figures are those of networks trained on a part of them, one pass an image. Intervals and "
         "probabilities are those of a calibration fitted on the other half of these predictions; "
-        "the shipped one is fitted on all of them.",
+        "the shipped weights carry one fitted on all of them, and no image was left to check that "
+        "it is as right for them.",
         citation=CITATION,
     )
 
@@ -231,12 +236,30 @@ def training_text(model: Model) -> str:
     record = model.info.get("training")
     if not record:
         return "The model has no record of its training."
-    config, images = record["config"], record["images"]
-    names = ["batch_size", "lr", "weight_decay", "augment", "seed"]
-    settings = ", ".join(f"{name} {config[name]}" for name in names if name in config)
+    last = {"image_size": model.image_size, **record}
+    laps = "; then ".join(map(lap_text, [*model.info.get("earlier_training", []), last]))
     return (
-        f"{images['train']:,} images, {record['epochs']} epochs, {settings}; all settings stand in "
-        f"config.json under info. Dropout {model.dropout:g}, image size {model.image_size}."
+        f"{record['images']['train']:,} images, {laps}. All settings stand in config.json under "
+        f"info. Dropout {model.dropout:g}."
+    )
+
+
+def lap_text(record: dict[str, Any]) -> str:
+    names = ["batch_size", "lr", "weight_decay", "augment", "teacher_weight", "seed"]
+    config = record["config"]
+    settings = ", ".join(f"{name} {config[name]}" for name in names if name in config)
+    return f"{record['epochs']} epochs at {record['image_size']} pixels ({settings})"
+
+
+def age_text(model: Model) -> str:
+    """Say what of its distribution over ages the model predicts."""
+    level = getattr(model.head("age"), "level", None)
+    if level is None:
+        return "The predicted age is the mean of a distribution over years."
+    return (
+        f"The predicted age is the {level:.2f} quantile of a distribution over years, below its "
+        "median, since labels of new images more often lie below the median than above it; "
+        "`age_std` is the deviation around the mean."
     )
 
 
@@ -248,10 +271,8 @@ def write(
     images: Dataset,
 ) -> None:
     out: Path = arguments.out
-    licence = arguments.licence.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         made = model.save_pretrained(folder, precision="half")
-        (made / "LICENSE.txt").write_text(licence, encoding="utf-8")
         figures(evaluation).to_csv(made / "figures.csv", index=False)
         check.drop(columns=["ci_low", "ci_high"]).to_csv(made / "check.csv", index=False)
         hashes = sorted(map(name_hash, images.table["sample_id"]))

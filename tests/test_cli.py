@@ -170,6 +170,12 @@ def test_predictions_are_a_table_of_few_columns(run, trained: Path, pictures: Pa
     assert str(pictures / "1.png") in lines[2]
 
 
+def test_predictions_are_shown_with_their_intervals(run, pictures: Path) -> None:
+    ran = run("predict", pictures / "0.png")
+    shown = ["sample_id", "age_pred", "age_low", "age_high", "gender_pred"]
+    assert ran.out.splitlines()[0].split() == shown
+
+
 def test_predictions_are_json_with_all_columns(run, trained: Path, pictures: Path) -> None:
     Path("not an image é.txt").write_text("no")
     files = [pictures / "0.png", "not an image é.txt"]

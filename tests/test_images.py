@@ -124,6 +124,11 @@ class TestKindsOfFiles:
         found = read_image(encoded(Image.fromarray(values), "TIFF"))
         np.testing.assert_array_equal(found[0, :, 0], [0, 0, 17, 255])
 
+    def test_floats_of_0_to_1_are_shares_of_white(self) -> None:
+        values = np.array([[0.0, 0.5, 1.0]], dtype=np.float32)
+        found = read_image(encoded(Image.fromarray(values), "TIFF"))
+        np.testing.assert_array_equal(found[0, :, 0], [0, 127, 255])
+
     def test_transparent_pixels_lie_over_white(self) -> None:
         layer = np.zeros((2, 2, 4), dtype=np.uint8)
         layer[0, 0] = (10, 20, 30, 255)

@@ -18,6 +18,7 @@ from faceattr.models import bundled
 from faceattr.tables import write_table
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+TASKS = Dataset.synthetic(1, size=32).tasks
 IMAGES, MEASURED, CHECKED = 260, 240, 200
 FIGURES = {"figures.csv", "check.csv", "check_images.txt"}
 
@@ -62,7 +63,7 @@ def test_the_folder_of_a_bundled_model(bundle, made, monkeypatch, capsys):
     assert "bytes" in capsys.readouterr().out
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert (config["precision"], config["training_data"]) == ("half", "UTKFace")
-    assert config["info"]["measured"] == "The first drawings."
+    assert "measured" not in config["info"]  # the card has it, which ends when the model changes
     licence = (out / "LICENSE.txt").read_text(encoding="utf-8")
     assert licence.startswith("LicenseRef-faceattr-utkface-weights\n")
 
@@ -78,6 +79,19 @@ def test_the_folder_of_a_bundled_model(bundle, made, monkeypatch, capsys):
         assert title in model.card
     for text in ("The first drawings.", "(ITA)", "held by intervals of 90%", "Not measured."):
         assert text in model.card
+
+
+def test_the_card_tells_of_every_lap_and_of_the_quantile(bundle):
+    model = Model(tasks=TASKS, heads={"age": "median"}, weights=None, image_size=48)
+    assert "0.50 quantile" in bundle.age_text(model)
+    assert "no record" in bundle.training_text(model)
+    record = {"epochs": 3, "images": {"train": 1200}, "config": {"lr": 0.002, "seed": 7}}
+    model.info["training"] = record
+    model.info["earlier_training"] = [{**record, "image_size": 32, "epochs": 5}]
+    text = bundle.training_text(model)
+    assert "1,200 images, 5 epochs at 32 pixels (lr 0.002, seed 7); then 3 epochs at 48" in text
+    plain = Model(tasks=TASKS, heads={"age": "distribution"}, weights=None, image_size=48)
+    assert "is the mean" in bundle.age_text(plain)
 
 
 def test_figures_that_are_not_those_of_the_file_are_found(bundle, made, monkeypatch):

@@ -297,6 +297,9 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> UInt8Image:
 def _high_byte(image: Image.Image) -> UInt8Image:
     with np.errstate(invalid="ignore"):
         values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0)
+    most = values.max(initial=0.0)
+    if image.mode == "F" and most <= 1:  # as programs that compute in float write it
+        values = values * _WHITE
     # Modes I and F also hold 8-bit data; only what exceeds 8 bits is scaled down.
-    sixteen = image.mode.startswith("I;16") or values.max(initial=0.0) > _WHITE
+    sixteen = image.mode.startswith("I;16") or most > _WHITE
     return np.clip(values // (256.0 if sixteen else 1.0), 0, _WHITE).astype(np.uint8)

@@ -17,7 +17,7 @@ from calibration_samples import TASKS, make_predictions
 from faceattr import ClassificationTask, RegressionTask
 from faceattr.calibration import GroupRule, conformal_quantile, scale_probabilities
 from faceattr.calibration.intervals import least_rows
-from faceattr.evaluation import Abstain, Calibrator
+from faceattr.evaluation import Abstain, Calibrator, coverage_over_splits
 from faceattr.evaluation.calibration.abstaining import lower_bound
 from faceattr.exceptions import (
     FaceAttrError,
@@ -98,16 +98,36 @@ class TestQuantile:
         found = Calibrator(0.9, score="quantile", tasks=TASKS).fit(fitted).apply(new)
         scores = np.maximum(fitted["age_q05"] - fitted["age"], fitted["age"] - fitted["age_q95"])
         q = np.sort(scores)[int(np.ceil(301 * 0.9)) - 1]
-        np.testing.assert_allclose(found["age_low"], np.maximum(new["age_q05"] - q, 0))
-        np.testing.assert_allclose(found["age_high"], np.minimum(new["age_q95"] + q, 116))
+        low, high = np.maximum(new["age_q05"] - q, 0), np.minimum(new["age_q95"] + q, 116)
+        np.testing.assert_allclose(found["age_low"], np.minimum(low, new["age_pred"]))
+        np.testing.assert_allclose(found["age_high"], np.maximum(high, new["age_pred"]))
 
-    def test_intervals_that_cross_have_one_point(self) -> None:
+    def test_intervals_that_cross_reach_from_one_point_to_the_prediction(self) -> None:
         wide = pd.DataFrame({"x": [5.0] * 30, "x_pred": 5.0, "x_q05": 0.0, "x_q95": 10.0})
         calibration = Calibrator(score="quantile", tasks=RegressionTask("x")).fit(wide)
         assert calibration["x"].interval.quantile == -5.0
         found = calibration.apply(wide.assign(x_q05=3.0, x_q95=4.0))
         assert found["x_low"].eq(3.5).all()
-        assert found["x_high"].eq(3.5).all()
+        assert found["x_high"].eq(5.0).all()
+
+    def test_quantiles_moved_inward_do_not_leave_the_prediction_outside(self) -> None:
+        """As of babies, whose predicted age lies close to 0."""
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame({"x": rng.uniform(1, 3, 200), "x_q05": 0.0, "x_q95": 5.0})
+        table["x_pred"] = rng.uniform(0.5, 3.5, 200)
+        calibrator = Calibrator(0.9, score="quantile", tasks=RegressionTask("x", bounds=(0, 9)))
+        fitted = calibrator.fit(table)
+        assert fitted["x"].interval.quantile < -0.5
+        found = fitted.apply(table)
+        assert found["x_low"].eq(table["x_pred"]).any()  # drawn to it
+        assert found["x_low"].le(table["x_pred"]).all()
+        assert found["x_high"].ge(table["x_pred"]).all()
+        counted = coverage_over_splits(table, calibrator=calibrator, n_splits=5)
+        held = table["x"].between(found["x_low"], found["x_high"])
+        assert held.mean() == pytest.approx(counted["coverage"].iloc[0], abs=0.05)
+        assert counted["width"].iloc[0] == pytest.approx(
+            (found["x_high"] - found["x_low"]).mean(), rel=0.1
+        )
 
 
 class TestGuarantee:

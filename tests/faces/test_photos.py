@@ -210,8 +210,9 @@ class TestNoDetector:
     @pytest.mark.parametrize(
         ("height", "width", "may_be"),
         [
-            *[(200, 200, True), (218, 178, True), (1, 1, True), (1024, 1024, True)],
+            *[(200, 200, True), (218, 178, True), (1, 1, False), (1024, 1024, True)],
             *[(2000, 1900, True), (100, 130, True), (480, 640, False), (1350, 1080, True)],
+            *[(16, 16, True), (15, 15, False)],
             *[(4000, 6000, False), (2400, 2400, False), (900, 1600, False), (1, 10, False)],
         ],
     )

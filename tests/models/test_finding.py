@@ -74,6 +74,24 @@ def test_a_folder_goes_before_a_bundled_name_and_both_before_the_hub(
     assert hub.asked == []
 
 
+def test_a_folder_of_a_bundled_name_hides_it_only_with_a_model(
+    package, monkeypatch, tmp_path, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    Path(NAME).mkdir()
+    assert list(Model.from_pretrained(NAME).tasks) == ["age"]
+    assert caplog.records == []
+    Model(tasks=RegressionTask("height"), weights=None, image_size=32).save_pretrained(NAME)
+    assert list(Model.from_pretrained(NAME).tasks) == ["height"]
+    assert f"the folder {NAME}, not the bundled model" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b"])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(ModelFileError, match="no saved model here"):
+        Model.from_pretrained(name)
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [

@@ -216,3 +216,14 @@ def test_a_folder_below_the_current_one(
     assert found["sample_id"].tolist() == faces.table["sample_id"].tolist()
     assert found["path"].tolist() == [str(Path(name)) for name in found["sample_id"]]
     assert (found["error"] == "").all()
+
+
+@pytest.mark.parametrize("heads", [None, {"age": "linear", "gender": "logit"}])
+def test_a_network_that_puts_out_no_number_predicts_nothing(heads: dict[str, str] | None) -> None:
+    drawings = Dataset.synthetic(3, size=SIZE)
+    broken = Model(tasks=drawings.tasks, heads=heads, weights=None, image_size=SIZE)
+    with torch.no_grad():
+        next(broken.heads["gender"].parameters()).fill_(torch.nan)
+    table = broken.predict(drawings)
+    assert table["error"].str.contains("no number").all()
+    assert table[["age_pred", "gender_pred", "gender_prob_male"]].isna().all(axis=None)

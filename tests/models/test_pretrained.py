@@ -65,6 +65,17 @@ def test_the_card_travels_with_the_model(saved):
     assert not (folder / "MODEL_CARD.md").exists()
 
 
+def test_the_licence_travels_with_the_model(saved, tmp_path):
+    model, folder = saved
+    assert Model.from_pretrained(folder).licence_text is None
+    (folder / "LICENSE.txt").write_text("Für Zeichnungen.\n", encoding="utf-8")
+    again = Model.from_pretrained(folder)
+    copy = again.save_pretrained(tmp_path / "copy")
+    assert (copy / "LICENSE.txt").read_text(encoding="utf-8") == "Für Zeichnungen.\n"
+    model.save_pretrained(folder)  # somebody has put it there
+    assert (folder / "LICENSE.txt").exists()
+
+
 def test_a_card_that_is_no_text_is_named(saved):
     _, folder = saved
     (folder / "MODEL_CARD.md").write_bytes(b"\xff\xfe")
@@ -142,6 +153,9 @@ def test_damaged_and_hostile_files_are_refused(saved, name, content):
         {"backbone": 3},
         {"image_size": "big"},
         {"mean": [1]},
+        {"std": [0, 0, 0]},
+        {"info": None},
+        {"info": "abc"},
     ],
 )
 def test_a_wrong_description_is_refused(saved, changes):

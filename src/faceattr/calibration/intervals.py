@@ -97,13 +97,15 @@ class Frame:
 
     Attributes
     ----------
-    low, high, unit : numpy.ndarray of float64, shape (n,)
-        The prediction, or two quantiles of it, and what `q` counts; NaN where not predicted.
+    low, high, unit, predicted : numpy.ndarray of float64, shape (n,)
+        The prediction, or two quantiles of it, what `q` counts, and the prediction, which no
+        interval is without; NaN where not predicted.
     """
 
     low: FloatArray
     high: FloatArray
     unit: FloatArray
+    predicted: FloatArray
 
     def scores(self, truth: FloatArray) -> FloatArray:
         """Return the least `q` whose interval holds the truth."""
@@ -113,18 +115,18 @@ class Frame:
     def limits(
         self, stretch: float | FloatArray, bounds: tuple[float, float] | None
     ) -> tuple[FloatArray, FloatArray]:
-        """Return both ends within the bounds; where they crossed, the middle of them twice."""
+        """Return both ends within the bounds, drawn to the prediction where it lies outside."""
         low, high = self.low - stretch * self.unit, self.high + stretch * self.unit
         middle = (low + high) / 2
-        crossed = low > high
+        crossed = low > high  # quantiles that were moved inward
         low, high = np.where(crossed, middle, low), np.where(crossed, middle, high)
-        if bounds is None:
-            return low, high
-        return np.clip(low, *bounds), np.clip(high, *bounds)
+        if bounds is not None:
+            low, high = np.clip(low, *bounds), np.clip(high, *bounds)
+        return np.minimum(low, self.predicted), np.maximum(high, self.predicted)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Frame:
         """Return the frame of some rows."""
-        return Frame(self.low[rows], self.high[rows], self.unit[rows])
+        return Frame(self.low[rows], self.high[rows], self.unit[rows], self.predicted[rows])
 
 
 def score_columns(task: str, score: Score) -> tuple[str, ...]:
@@ -144,10 +146,10 @@ def read_frame(table: pd.DataFrame, task: str, score: Score) -> Frame:
     hint = None if score == "absolute" else 'score="absolute" needs the predictions alone'
     first, *more = [read_numbers(table, name, hint=hint) for name in score_columns(task, score)]
     if score == "absolute":
-        return Frame(first, first, np.ones(len(first)))
+        return Frame(first, first, np.ones(len(first)), first)
     if score == "normalized":
-        return Frame(first, first, np.maximum(more[0], _LEAST_STD))
-    return Frame(more[0], more[1], np.ones(len(first)))
+        return Frame(first, first, np.maximum(more[0], _LEAST_STD), first)
+    return Frame(more[0], more[1], np.ones(len(first)), first)
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ class Interval:
     score : {"absolute", "normalized", "quantile"}
         How intervals are shaped: as wide for everyone, ``pred - q`` to ``pred + q``; in proportion
         to the predicted standard deviation, ``pred - q * std`` to ``pred + q * std``; or as two
-        predicted quantiles moved outward, ``q05 - q`` to ``q95 + q``.
+        predicted quantiles moved outward, ``q05 - q`` to ``q95 + q``. Where q is less than 0 they
+        are moved inward, but not past the prediction.
     quantile : float
         The q over all rows, for those of no known group.
     n : int

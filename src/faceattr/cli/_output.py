@@ -76,7 +76,11 @@ def tell_unread_count(
 
 
 def _predictions_text(table: pd.DataFrame) -> str:
-    columns = ["sample_id", *(name for name in table.columns if name.endswith(("_pred", "_std")))]
+    columns = ["sample_id"]
+    for pred in (name for name in table.columns if name.endswith("_pred")):
+        ends = [pred.removesuffix("pred") + name for name in ("low", "high")]
+        spread = ends if set(ends) <= set(table.columns) else [pred.removesuffix("pred") + "std"]
+        columns += [pred, *(name for name in spread if name in table.columns)]
     if (table["error"] != "").any():
         columns.append("error")
     return table[columns].to_string(index=False, na_rep="-", float_format="{:.2f}".format) + "\n"

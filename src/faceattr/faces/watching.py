@@ -18,7 +18,7 @@ __all__ = ["WatchedRequests", "looks_like_chip", "told_together", "watch_request
 _log = logging.getLogger("faceattr.faces")
 
 _MOST_UNEQUAL = (4, 3)
-_LARGEST_CHIP = 2000
+_SMALLEST_CHIP, _LARGEST_CHIP = 16, 2000
 _EXAMPLES = 3
 
 
@@ -26,7 +26,7 @@ def looks_like_chip(height: int, width: int) -> bool:
     """Tell whether an image may be a face chip, by its size alone.
 
     It plainly is none where its sides are as unequal as those of most cameras' photos (4 to 3 or
-    more), or longer than 2,000 pixels. A square photo of a whole person passes.
+    more), longer than 2,000 pixels or shorter than 16. A square photo of a whole person passes.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def looks_like_chip(height: int, width: int) -> bool:
     (True, True, False)
     """
     long, short = max(height, width), min(height, width)
-    return long <= _LARGEST_CHIP and _MOST_UNEQUAL[1] * long < _MOST_UNEQUAL[0] * short
+    possible = short >= _SMALLEST_CHIP and long <= _LARGEST_CHIP
+    return possible and _MOST_UNEQUAL[1] * long < _MOST_UNEQUAL[0] * short
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,13 @@ class _Strange:
         if not self.strange:
             return
         _log.warning(
-            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or longer "
-            "than %d pixels), such as %s: the central square of each was taken for a face; "
+            "%d of %d images are plainly no face chips (as oblong as 4 to 3 or more, or with a "
+            "side under %d or over %d pixels), such as %s: the central square of each was taken "
+            "for a face; "
             'model.predict(photos, faces="yunet.onnx") searches for faces instead',
             self.strange,
             self.images,
+            _SMALLEST_CHIP,
             _LARGEST_CHIP,
             ", ".join(self.shown),
         )

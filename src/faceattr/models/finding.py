@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from pathlib import Path
 
 from faceattr.exceptions import InvalidTypeError, ModelFileError
+from faceattr.models._files import CONFIG_NAME
 from faceattr.models.bundled import bundled_folder, bundled_models
 from faceattr.models.hub import download, is_hub_name
 
 __all__ = ["find_model"]
 
+_log = logging.getLogger(__name__)
+
 
 def find_model(name_or_folder: str | Path) -> Path:
     """Return the folder of a model.
 
-    An existing folder goes first, then a bundled name; neither needs a network. Only text of the
-    form ``user/name`` is asked for at the hub, and not where there is a folder ``user``: then it is
-    taken for a path in it.
+    An existing folder goes first, then a bundled name; neither needs a network. A folder of a
+    bundled name that holds no model is passed over, one that holds a model is told of in the log.
+    Only text of the form ``user/name`` is asked for at the hub, and not where there is a folder
+    ``user``: then it is taken for a path in it.
 
     Raises
     ------
@@ -35,14 +40,24 @@ def find_model(name_or_folder: str | Path) -> Path:
             found=repr(name_or_folder),
         )
     path = Path(name_or_folder)
-    if path.is_dir():
-        return path
     name = name_or_folder if isinstance(name_or_folder, str) else None
-    if name is not None and name in bundled_models():
+    bundled = name is not None and name in bundled_models()
+    if _is_folder(path) and (not bundled or (path / CONFIG_NAME).is_file()):
+        if bundled:
+            _log.warning("taken is the folder %s, not the bundled model of its name", path)
+        return path
+    if name is not None and bundled:
         return bundled_folder(name)
     if name is not None and is_hub_name(name) and not path.parent.is_dir():
         return download(name)
     raise _not_found(path, name)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long, or that no file can have
+        return False
 
 
 def _not_found(path: Path, name: str | None) -> ModelFileError:

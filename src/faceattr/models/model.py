@@ -74,6 +74,9 @@ class Model(SavedModule):
     card : str or None
         The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it,
         since it was written of other weights.
+    licence_text : str or None
+        The licence of the weights in full; saved beside the model as ``LICENSE.txt``, and left in
+        place by training.
 
     Raises
     ------
@@ -134,6 +137,7 @@ class Model(SavedModule):
         )
         self.info: dict[str, Any] = {}
         self.card: str | None = None
+        self.licence_text: str | None = None
         self._frozen: list[nn.Parameter] | None = None
         self._calibration: Calibration | None = None
         self.to(memory_format=torch.channels_last)

@@ -41,6 +41,7 @@ DEFAULT_BATCH_SIZE = 64
 """Images a forward pass: larger batches outgrow the allocator's reuse and run slower on a CPU."""
 
 _MOST_BLOCKS = 50
+_NO_NUMBER = "the network put out no number (NaN): its weights or its mean and std are damaged"
 
 
 def predict(
@@ -167,6 +168,10 @@ class PredictionColumns:
             If a column of the table has the name of a prediction.
         """
         columns = self._runtime.columns(outputs)
+        broken = _without_number(outputs)
+        if broken.any():  # else the first class would be the answer
+            columns = {k: np.where(broken, np.nan, values) for k, values in columns.items()}
+            self.errors.update(dict.fromkeys(positions[broken].tolist(), _NO_NUMBER))
         if not self._filled:
             _check_free([*columns, "error"], self._known)
             self._filled = {name: self._empty(values) for name, values in columns.items()}
@@ -202,6 +207,13 @@ class PredictionColumns:
     def _empty(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         dtype = object if values.dtype == object else np.float64
         return np.full(self._count, np.nan, dtype=dtype)
+
+
+def _without_number(outputs: Outputs) -> npt.NDArray[np.bool_]:
+    """Tell in which rows anything is NaN."""
+    sums = [values.sum(1).tolist() for values in outputs.values()]  # of tensors, or of arrays
+    broken: npt.NDArray[np.bool_] = np.isnan(np.array(sums)).any(axis=0)
+    return broken
 
 
 def predict_values(

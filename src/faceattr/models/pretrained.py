@@ -19,7 +19,7 @@ from faceattr._versions import installed_version
 from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
 from faceattr.faces.template import CROP_TEMPLATE
-from faceattr.models._files import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
+from faceattr.models._files import CARD_NAME, CONFIG_NAME, LICENCE_NAME, WEIGHTS_NAME
 from faceattr.models.bundled import give_notice
 from faceattr.models.precision import PRECISIONS, in_precision
 from faceattr.tasks import TaskSet
@@ -43,13 +43,14 @@ _VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
 
 
 def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> Path:
-    """Write ``model.safetensors``, ``config.json`` and the card into a folder.
+    """Write ``model.safetensors``, ``config.json``, card and licence into a folder.
 
     The JSON holds tasks, heads, backbone, image size, mean and std, the crop template that images
     are expected to follow, versions, the calibration where there is one, and what ``model.info``
     tells: ``training_data``, ``licence`` (null where not told) and the configuration of the
-    training. The card, where the model has one, becomes ``MODEL_CARD.md``. Each file is written
-    under another name first, so it is whole or absent.
+    training. The card becomes ``MODEL_CARD.md`` and the licence's text ``LICENSE.txt``, where the
+    model has them; a card that is there goes where it has none. Each file is written under another
+    name first, so it is whole or absent.
 
     Parameters
     ----------
@@ -79,16 +80,17 @@ def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> 
     config = to_json({**describe_model(model), "precision": precision})
     path = check_output_folder(folder, "folder")
     write_weights(model, path / WEIGHTS_NAME, precision)
-    _write(path / CONFIG_NAME, lambda target: target.write_text(config + "\n", encoding="utf-8"))
-    _write_card(model.card, path / CARD_NAME)
+    _write_text(path / CONFIG_NAME, config + "\n")
+    if model.card is None:  # there may be one of the model that was here before
+        (path / CARD_NAME).unlink(missing_ok=True)
+    for name, text in ((CARD_NAME, model.card), (LICENCE_NAME, model.licence_text)):
+        if text is not None:
+            _write_text(path / name, text)
     return path
 
 
-def _write_card(card: str | None, path: Path) -> None:
-    if card is not None:
-        _write(path, lambda target: target.write_text(card, encoding="utf-8"))
-    elif path.exists():  # of the model that was here before
-        path.unlink()
+def _write_text(path: Path, text: str) -> None:
+    _write(path, lambda target: target.write_text(text, encoding="utf-8"))
 
 
 def write_weights(model: Model, path: Path, precision: str = "full") -> None:
@@ -136,8 +138,8 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     config = _read_config(path / CONFIG_NAME)
     model = _build(config, path, backbone)
     _load_strictly(model, _read_weights(path / WEIGHTS_NAME), path)
-    model.info = dict(config.get("info", {}))
-    model.card = _read_card(path / CARD_NAME)
+    model.card = _read_text(path / CARD_NAME)
+    model.licence_text = _read_text(path / LICENCE_NAME)
     _load_calibration(model, config, path)
     give_notice(path, config.get("licence"))
     return model.eval()
@@ -222,12 +224,12 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_card(path: Path) -> str | None:
+def _read_text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8") if path.is_file() else None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelFileError(
-            "the card cannot be read", rows=[str(path)], found=str(error)
+            f"{path.name} cannot be read", rows=[str(path)], found=str(error)
         ) from error
 
 
@@ -263,12 +265,16 @@ def _build(config: Mapping[str, Any], path: Path, backbone: nn.Module | None) ->
         )
         model.mean.copy_(255 * torch.tensor(config["mean"]).view(1, 3, 1, 1))
         model.std.copy_(255 * torch.tensor(config["std"]).view(1, 3, 1, 1))
-    except (KeyError, TypeError, AttributeError, RuntimeError, FaceAttrError) as error:
+        if not (model.std > 0).all():
+            raise ValueError(f"std {config['std']}, where each has to be above 0")
+        info = dict(config.get("info", {}))
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, FaceAttrError) as error:
         raise ModelFileError(
             "the description does not describe a model",
             rows=[str(path / CONFIG_NAME)],
             found=str(error),
         ) from error
+    model.info = info
     return model
 
 

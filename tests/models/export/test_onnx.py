@@ -35,7 +35,7 @@ from models.export.export_samples import SIZE, TASKS, drawings, pixels, small_mo
 @pytest.fixture(scope="module")
 def model() -> Model:
     model = small_model()
-    model.card = "# A card é\n"
+    model.card, model.licence_text = "# A card é\n", "A licence.\n"
     model.info = {"training_data": "drawings", "licence": "MIT"}
     model.calibration = Calibrator(tasks=model.tasks).fit(labelled(model))
     return model
@@ -98,7 +98,7 @@ def test_values_are_those_of_the_model(model, opened):
 def test_the_file_tells_all_about_the_model(model, opened):
     assert opened.tasks == model.tasks
     assert opened.image_size == SIZE
-    assert opened.card == model.card
+    assert (opened.card, opened.licence_text) == (model.card, model.licence_text)
     assert opened.info == model.info
     assert opened.calibration.to_dict() == model.calibration.to_dict()
     assert opened.description.config["crop_template"]["size"] == 200

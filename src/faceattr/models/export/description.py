@@ -10,8 +10,8 @@ The keys, all of them text:
     Kind, size and constants of each head, to decode raw outputs.
 ``faceattr.export``
     How the file was made.
-``faceattr.card``
-    The model card, where there is one.
+``faceattr.card``, ``faceattr.licence_text``
+    The model card, and the licence of the weights, where the model has them.
 """
 
 from __future__ import annotations
@@ -70,13 +70,14 @@ class Description:
     export : dict
         ``format_version``, ``num_features``, ``weights`` (a digest), ``quantize``,
         ``float_layers``.
-    card : str or None
+    card, licence_text : str or None
     """
 
     config: dict[str, Any]
     heads: dict[str, HeadFacts]
     export: dict[str, Any]
     card: str | None = None
+    licence_text: str | None = None
 
     @property
     def tasks(self) -> TaskSet:
@@ -105,7 +106,8 @@ class Description:
         texts = {
             _PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in described.items()
         }
-        return texts if self.card is None else {**texts, _PREFIX + "card": self.card}
+        longer = {"card": self.card, "licence_text": self.licence_text}
+        return texts | {_PREFIX + key: text for key, text in longer.items() if text is not None}
 
     @classmethod
     def from_metadata(cls, texts: Mapping[str, str], name: str) -> Description:
@@ -129,7 +131,8 @@ class Description:
             )
             _check_version(export, name)
             facts = {task: HeadFacts(**described) for task, described in heads.items()}
-            read = cls(config, facts, export, texts.get(_PREFIX + "card"))
+            longer = (texts.get(_PREFIX + key) for key in ("card", "licence_text"))
+            read = cls(config, facts, export, *longer)
             if set(read.tasks) != set(facts) or read.image_size < 1:
                 raise ValueError("tasks and heads do not belong together")
             read.calibration()

@@ -118,7 +118,7 @@ def describe(network: ExportedNetwork, model: Model, **facts: Any) -> Descriptio
     }
     config = describe_model(model)
     to_json(config)  # says what is wrong with info
-    return Description(config, heads, export, model.card)
+    return Description(config, heads, export, model.card, model.licence_text)
 
 
 def _constants(head: Head) -> dict[str, Any]:

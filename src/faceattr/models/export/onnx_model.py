@@ -98,6 +98,11 @@ class OnnxModel:
         return self.description.card
 
     @property
+    def licence_text(self) -> str | None:
+        """The licence of the weights in full."""
+        return self.description.licence_text
+
+    @property
     def info(self) -> dict[str, Any]:
         """What `fit` and the user told about the model."""
         return dict(self.description.config.get("info", {}))
