@@ -257,9 +257,9 @@ def age_text(model: Model) -> str:
     if level is None:
         return "The predicted age is the mean of a distribution over years."
     return (
-        f"The predicted age is the {level:.2f} quantile of a distribution over years, below its "
-        "median, since labels of new images more often lie below the median than above it; "
-        "`age_std` is the deviation around the mean."
+        f"The predicted age is the {level:.2f} quantile of a distribution over years, chosen so "
+        "that labels of new images lie below it about as often as above it; `age_std` is the "
+        "deviation around the mean."
     )
 
 
