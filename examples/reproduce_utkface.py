@@ -184,7 +184,7 @@ def train(
     teacher: pd.DataFrame | None = None,
 ) -> None:
     """Train a model, or go on where that was stopped, and save it."""
-    histories, earlier = [], []
+    histories, records = [], []
     for number, lap in enumerate(laps):
         model.image_size = lap.side
         print(f"{folder.name}: {len(data):,} images at {lap.side} pixels", flush=True)
@@ -195,8 +195,8 @@ def train(
         if trainer.stopped_ == "interrupt":
             raise KeyboardInterrupt
         histories.append(trainer.history_.assign(side=lap.side))
-        earlier.append({"image_size": lap.side, **model.info["training"]})
-    model.info["earlier_training"] = earlier[:-1]
+        records.append({"image_size": lap.side, **model.info["training"]})
+    model.info["earlier_training"] = records[:-1]
     model.save_pretrained(folder / "model")
     write_table(pd.concat(histories, ignore_index=True), folder / "history.csv")
 
