@@ -56,7 +56,7 @@ def find_model(name_or_folder: str | Path) -> Path:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # a name that is too long, or that no file can have
+    except OSError:  # a name that is too long, or a folder that may not be entered
         return False
 
 
