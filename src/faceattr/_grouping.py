@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr.binning import BinSpec, make_bins, usual_bins
-from faceattr.exceptions import InvalidArgumentError, TableError
+from faceattr.binning import USUAL_BINS, BinSpec, make_bins, usual_bins
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import check_ids
-from faceattr.tasks import ClassificationTask, TaskSet
+from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet, value_text
 
 __all__ = [
     "MISSING",
     "NOT_SCORED",
     "Grouping",
     "JointGroups",
+    "as_category",
     "group_rows",
     "is_binned",
     "join_quality",
@@ -164,14 +165,15 @@ def group_rows(
 
     Numbers go to the bins given, or to the usual ones: ages to age groups, luminance and BRISQUE to
     the reference study's bins, other numbers to five quantiles.
-    Text, booleans, categories and whole numbers with at most ten values make a group a value.
+    Text, booleans, categories and whole numbers with at most ten values make a group a value, also
+    where gaps have turned the whole numbers into floats.
 
     Raises
     ------
     InvalidTypeError, InvalidArgumentError
         If the bins do not fit the column, or it has more than 200 groups.
     """
-    values = table[column]
+    values = _as_numbers(table[column], tasks.get(column))
     if is_binned(values, column, bins):
         spec = bins.get(column, usual_bins(column))
         chosen = make_bins(spec, values, argument=f"bins[{column!r}]")
@@ -187,14 +189,40 @@ def is_binned(values: pd.Series, column: str, bins: Mapping[str, BinSpec]) -> bo
     return column in bins or (_is_number(values) and not _is_code(values, column))
 
 
+def as_category(values: pd.Series) -> pd.Categorical:
+    """Return the values of a column that makes a group a value, in order.
+
+    Raises
+    ------
+    InvalidTypeError
+        If they are lists or the like.
+    """
+    try:
+        return pd.Categorical(values)
+    except TypeError as error:
+        raise InvalidTypeError(
+            "not a column to group by",
+            argument="by",
+            expected=f"text, numbers or booleans in column {values.name!r}",
+            found=str(error),
+        ) from error
+
+
+def _as_numbers(values: pd.Series, task: Task | None) -> pd.Series:
+    """Return labels of a task of numbers as numbers, whatever they were read as."""
+    if not isinstance(task, RegressionTask) or pd.api.types.is_numeric_dtype(values.dtype):
+        return values
+    return pd.to_numeric(values.astype(object), errors="coerce")
+
+
 def _group_categories(values: pd.Series, column: str, tasks: TaskSet, missing: str) -> Grouping:
     task = tasks.get(column)
     if isinstance(task, ClassificationTask):
         names = list(task.classes)
         codes = task.encode(task.parse(values, [str(row) for row in range(len(values))]))
     else:
-        category = values.astype("category").cat
-        names = [str(name) for name in category.categories]
+        category = as_category(values)
+        names = [value_text(value) for value in category.categories]
         codes = np.array(category.codes, dtype=np.int64)
     if len(names) > _MAX_GROUPS or len(set(names)) < len(names):
         raise InvalidArgumentError(
@@ -204,12 +232,13 @@ def _group_categories(values: pd.Series, column: str, tasks: TaskSet, missing: s
             found=f"{len(names)} values in column {column!r}",
         )
     unknown = codes < 0
-    if unknown.any():
+    stray = bool(unknown.any()) or not names  # a table without rows has a group as well
+    if stray:
         while missing in names:
             missing = f"({missing})"
         codes[unknown] = len(names)
         names.append(missing)
-    return Grouping(column, tuple(names), codes.astype(np.intp), int(unknown.any()))
+    return Grouping(column, tuple(names), codes.astype(np.intp), int(stray))
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -218,8 +247,12 @@ def _is_number(values: pd.Series) -> bool:
 
 
 def _is_code(values: pd.Series, column: str) -> bool:
-    whole = pd.api.types.is_integer_dtype(values.dtype) and column != "age"
-    return bool(whole and values.nunique() <= _FEW_WHOLE_NUMBERS)
+    if column == "age" or values.nunique() > _FEW_WHOLE_NUMBERS:
+        return False
+    if pd.api.types.is_integer_dtype(values.dtype):
+        return True
+    known = values.dropna()  # a gap turns whole numbers into floats; scores are floats anyway
+    return bool(column not in USUAL_BINS and len(known) and (known % 1 == 0).all())
 
 
 def _check_match(ids: pd.Series, scored: pd.Series, argument: str) -> None:

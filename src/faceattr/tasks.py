@@ -304,7 +304,9 @@ class TaskSet(Mapping[str, Task]):
     """
 
     def __init__(self, tasks: Task | Iterable[Task]) -> None:
-        items = [tasks] if isinstance(tasks, RegressionTask | ClassificationTask) else list(tasks)
+        if isinstance(tasks, RegressionTask | ClassificationTask):
+            tasks = [tasks]
+        items = list(tasks) if isinstance(tasks, Iterable) else [tasks]
         for item in items:
             if not isinstance(item, RegressionTask | ClassificationTask):
                 raise InvalidTypeError(
@@ -382,11 +384,15 @@ def _is_missing(raw: pd.Series) -> pd.Series:
     return raw.isna() | blank.astype(bool)
 
 
-def _code_text(value: object) -> str:
-    # 0, 0.0 and "0" are the same code: CSV readers turn a column with a gap into floats.
+def value_text(value: object) -> str:
+    """Return a value as text: 0 and 0.0, which a gap in its column makes of it, alike."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
-    return str(value).strip()
+    return str(value)
+
+
+def _code_text(value: object) -> str:
+    return value_text(value).strip()
 
 
 def _refuse_labels(

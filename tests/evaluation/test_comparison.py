@@ -195,7 +195,7 @@ class TestSameImages:
         extra = pd.concat([b, b.tail(1).assign(sample_id="new.jpg")])
         with pytest.raises(TableError, match="adds 1 such as"):
             compared(a, extra)
-        with pytest.raises(TableError, match="adds 1 such as"):
+        with pytest.raises(TableError, match="an id stands on more than one row"):
             compared(a, pd.concat([b, b.head(1)]))
 
     def test_tables_without_ids_are_taken_row_by_row(self) -> None:

@@ -157,6 +157,26 @@ class TestPredict:
         with pytest.raises(InvalidArgumentError, match="batch_size"):
             model.predict("photos", faces=album, batch_size=0)
 
+    def test_a_detector_that_returns_nothing(self, model: Model) -> None:
+        class Blind:
+            def detect(self, photo: np.ndarray, /) -> list[Face]:
+                return None  # type: ignore[return-value]
+
+        with pytest.raises(InvalidTypeError, match=r"Blind\.detect.*found: None"):
+            model.predict([drawing(0)], faces=Blind())
+
+    def test_points_that_cannot_be_are_the_error_of_their_photo(self, model: Model) -> None:
+        class Lost:
+            def detect(self, photo: np.ndarray, /) -> list[Face]:
+                points = np.array([(3.0, 3.0), (7, 3), (5, 5), (3, 7), (7, 7)])
+                points[0, 0] = np.nan if photo[0, 0, 0] == 0 else 3.0
+                return [Face((0.0, 0.0, 9.0, 9.0), points, 0.7)]
+
+        photos = [np.full((20, 20, 3), level, dtype=np.uint8) for level in (0, 9)]
+        found = model.predict(photos, faces=Lost())
+        assert found["error"].str.startswith("a face cannot be aligned").tolist() == [True, False]
+        assert found["age_pred"].isna().tolist() == [True, False]
+
     def test_memory_is_bounded(self, model: Model) -> None:
         class Crowd:
             def detect(self, photo: np.ndarray, /) -> list[Face]:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr._grouping import group_rows, is_binned
+from faceattr._grouping import as_category, group_rows, is_binned
 from faceattr._validation import check_unique
 from faceattr.binning import Bins, BinSpec, make_bins, usual_bins
 from faceattr.exceptions import InvalidArgumentError, TableError
-from faceattr.tasks import TaskSet
+from faceattr.tasks import TaskSet, value_text
 
 __all__ = ["GroupRule"]
 
@@ -64,12 +64,12 @@ class GroupRule:
         values = table[column]
         if not is_binned(values, column, bins):
             group_rows(table, column, bins, tasks, "missing")  # its checks hold here too
-            found = values.astype("category").cat.remove_unused_categories().cat.categories
+            found = as_category(values).remove_unused_categories().categories
             if not len(found):
                 raise TableError(
                     "no row has a value", argument="by", found=f"the empty column {column!r}"
                 )
-            return cls(column, tuple(map(_text, found)))
+            return cls(column, tuple(map(value_text, found)))
         spec = bins.get(column, usual_bins(column))
         made = make_bins(spec, values, argument=f"bins[{column!r}]")
         if isinstance(spec, int | np.integer):
@@ -90,7 +90,7 @@ class GroupRule:
             return np.where(codes < len(self.names), codes, -1)
         places = {name: place for place, name in enumerate(self.names)}
         missing = values.isna().to_numpy(dtype=bool)
-        found = np.array([places.get(_text(value), -1) for value in values], dtype=np.intp)
+        found = np.array([places.get(value_text(value), -1) for value in values], dtype=np.intp)
         return np.where(missing, -1, found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,10 +111,3 @@ def _opened(bins: Bins) -> Bins:
     if len(labels) == 1:
         return Bins((None, None), labels)
     return Bins((None, *inner, None), labels)
-
-
-def _text(value: object) -> str:
-    # A gap turns whole numbers into floats: 1 and 1.0 are the same group.
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
-    return str(value)

@@ -20,6 +20,7 @@ from faceattr.evaluation.metrics import (
     RegressionData,
 )
 from faceattr.evaluation.rows import TaskRows
+from faceattr.evaluation.shares import widen_at_ends
 from faceattr.tasks import ClassificationTask, Task
 
 __all__ = ["VALUE", "Cell", "Estimate", "cells_of", "compute"]
@@ -113,6 +114,8 @@ class Cell:
                 done += width
             known = (estimate.n > 1) & ~np.isnan(estimate.values)
             interval = np.where(known, interval, np.nan)
+            if estimate.metric.interval == "share":
+                interval = widen_at_ends(estimate.values, estimate.n, interval, confidence)
             for column, label in enumerate(self.classes):
                 value, n = float(estimate.values[column]), int(estimate.n[column])
                 yield self.row(estimate.metric.name, label, value, n) | {

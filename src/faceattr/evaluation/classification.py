@@ -64,7 +64,7 @@ def support(data: ClassificationData, counts: FloatArray) -> FloatArray:
     return _with_last(labelled, counts.sum(axis=1))
 
 
-@classification_metric("accuracy", label="accuracy", better="higher")
+@classification_metric("accuracy", label="accuracy", better="higher", interval="share")
 def accuracy(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Share of right decisions: this class or another; over all classes, the right class."""
     labelled, predicted, right = _tallies(data, counts)
@@ -75,14 +75,16 @@ def accuracy(data: ClassificationData, counts: FloatArray) -> FloatArray:
     )
 
 
-@classification_metric("precision", label="precision", better="higher", rows=_predicted)
+@classification_metric(
+    "precision", label="precision", better="higher", interval="share", rows=_predicted
+)
 def precision(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Share of the predictions of a class that are right; over all classes the plain mean."""
     _, predicted, right = _tallies(data, counts)
     return _with_mean(ratio(right, predicted))
 
 
-@classification_metric("recall", label="recall", better="higher", rows=_labelled)
+@classification_metric("recall", label="recall", better="higher", interval="share", rows=_labelled)
 def recall(data: ClassificationData, counts: FloatArray) -> FloatArray:
     """Share of the rows of a class that are found; over all classes the plain mean."""
     labelled, _, right = _tallies(data, counts)

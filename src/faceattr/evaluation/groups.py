@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from faceattr._grouping import MISSING, NOT_SCORED, Grouping, group_rows, join_q
 from faceattr._validation import check_unique
 from faceattr.binning import BinSpec
 from faceattr.evaluation.metrics import OVERALL
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.tasks import TaskSet
 
 __all__ = ["By", "Columns", "check_by", "column_name", "flat_columns", "group_tables"]
@@ -33,6 +33,8 @@ def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame |
 
     Raises
     ------
+    InvalidTypeError
+        If `by` is not made of names.
     InvalidArgumentError
         If one is named twice or has a reserved name, or there are bins of another column.
     """
@@ -42,7 +44,7 @@ def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame |
     elif isinstance(by, str):
         columns = ((by,),)
     else:
-        columns = tuple((name,) if isinstance(name, str) else tuple(name) for name in by)
+        columns = _read_columns(by)
     names = [column_name(column) for column in columns]
     check_unique(names, "by")
     for column in columns:
@@ -57,6 +59,26 @@ def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame |
             found=repr(stray[0] if stray else next(n for n in names if n in {OVERALL, ""})),
         )
     return columns
+
+
+def _read_columns(by: object) -> Columns:
+    """Read a list of names, and of lists of names that are crossed."""
+    items = list(by) if isinstance(by, Iterable) else [by]
+    columns = [(item,) if isinstance(item, str) else _as_tuple(item) for item in items]
+    if not isinstance(by, Iterable) or not all(
+        isinstance(name, str) for column in columns for name in column
+    ):
+        raise InvalidTypeError(
+            "not columns to group by",
+            argument="by",
+            expected="a name, a list of names, or in it lists of names that are crossed",
+            found=repr(by),
+        )
+    return tuple(columns)
+
+
+def _as_tuple(item: object) -> tuple[Any, ...]:
+    return tuple(item) if isinstance(item, Iterable) else (item,)
 
 
 def column_name(column: Sequence[str]) -> str:

@@ -9,12 +9,14 @@ from faceattr.evaluation.metrics import ClassificationData, FloatArray, Regressi
 __all__ = ["row_losses"]
 
 
-def row_losses(data: RegressionData | ClassificationData) -> FloatArray:
+def row_losses(data: RegressionData | ClassificationData, *, by_label: bool = False) -> FloatArray:
     """Return the loss of each row.
 
     Parameters
     ----------
     data : RegressionData or ClassificationData
+    by_label : bool, default False
+        Leave probabilities out of account.
 
     Returns
     -------
@@ -24,6 +26,6 @@ def row_losses(data: RegressionData | ClassificationData) -> FloatArray:
     """
     if isinstance(data, RegressionData):
         return data.absolute_error
-    if data.truth_probability is None:
+    if by_label or data.truth_probability is None:
         return np.asarray(data.truth != data.prediction, dtype=np.float64)
     return 1.0 - data.truth_probability

@@ -38,6 +38,7 @@ __all__ = [
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Better: TypeAlias = Literal["higher", "lower"]
+Interval: TypeAlias = bool | Literal["share"]
 
 OVERALL = "overall"
 """The group of all rows, and for tasks of classes the class of figures over all of them."""
@@ -184,8 +185,9 @@ class Metric:
         Which way is better; None where neither is.
     in_units : bool
         Whether it is in the task's unit, or its square; else it is a rate or the like.
-    interval : bool
-        Whether a bootstrap interval means anything.
+    interval : bool or "share"
+        Whether a bootstrap interval means anything. That of the share of rows for which something
+        holds gets Wilson's at 0 and 1, where all resamples are alike.
     needs_probabilities : bool
         Whether it is left out for tables without columns of probabilities.
     rows : callable, optional
@@ -207,7 +209,7 @@ class Metric:
     label: str
     better: Better | None
     in_units: bool
-    interval: bool
+    interval: Interval
     needs_probabilities: bool
     rows: RegressionRows | ClassificationRows | None
     function: RegressionFunction | ClassificationFunction
@@ -245,7 +247,7 @@ def regression_metric(
     label: str,
     better: Better | None,
     in_units: bool = False,
-    interval: bool = True,
+    interval: Interval = True,
     rows: RegressionRows | None = None,
     unit: str = "",
     needs_limits: bool = False,
@@ -282,7 +284,7 @@ def classification_metric(
     *,
     label: str,
     better: Better | None,
-    interval: bool = True,
+    interval: Interval = True,
     needs_probabilities: bool = False,
     rows: ClassificationRows | None = None,
 ) -> Callable[[ClassificationFunction], ClassificationFunction]:

@@ -60,17 +60,19 @@ def over_bins(values: FloatArray, metric: Metric) -> dict[str, FloatArray]:
     -------
     dict of str to numpy.ndarray of float64, shape (B,)
         By the names that `statistics_of` gives. A ratio is NaN where a value is below 0 or all
-        are 0.
+        are 0. Of a single bin there is neither difference nor ratio: it would be equal to itself.
     """
     low, high = values.min(axis=1), values.max(axis=1)
-    found = {"mean": values.mean(axis=1), "difference": high - low}
+    alone = values.shape[1] < 2
+    difference = np.full(len(values), np.nan) if alone else high - low
+    found = {"mean": values.mean(axis=1), "difference": difference}
     if metric.name in _SIGNED:
         order = np.abs(values)
         worst, best = order.argmax(axis=1), order.argmin(axis=1)
         lines = np.arange(len(values))
         return found | {"worst": values[lines, worst], "best": values[lines, best]}
     ratio = np.full(len(values), np.nan)
-    np.divide(low, high, out=ratio, where=(low >= 0) & (high > 0))
+    np.divide(low, high, out=ratio, where=(low >= 0) & (high > 0) & (not alone))
     if metric.better is None:
         return found | {"ratio": ratio}
     worst, best = (low, high) if metric.better == "higher" else (high, low)

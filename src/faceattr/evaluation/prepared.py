@@ -124,8 +124,8 @@ def usable(metrics: Sequence[Metric], parts: Sequence[TaskRows], *, asked: bool)
     return found
 
 
-def check_predictions(predictions: object, argument: str) -> None:
-    """Refuse what is no table, or has two columns of one name."""
+def check_predictions(predictions: object, argument: str) -> pd.DataFrame:
+    """Return a table; refuse what is none, or has two columns of one name."""
     if not isinstance(predictions, pd.DataFrame):
         raise InvalidTypeError(
             "not a table",
@@ -138,6 +138,7 @@ def check_predictions(predictions: object, argument: str) -> None:
         raise TableError(
             "columns have the same name", argument=argument, found=repr(list(repeated))
         )
+    return predictions
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:

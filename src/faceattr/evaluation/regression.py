@@ -108,7 +108,7 @@ def bias(data: RegressionData, counts: FloatArray) -> FloatArray:
     return _mean(data.error, counts)
 
 
-@regression_metric("within_5", label="within 5", better="higher")
+@regression_metric("within_5", label="within 5", better="higher", interval="share")
 def within_5(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Share, 0 to 1, of predictions at most 5 units off (the cumulative score CS@5 of age)."""
     return _mean((data.absolute_error <= 5.0).astype(np.float64), counts)
@@ -122,6 +122,7 @@ def _below_18(data: RegressionData) -> npt.NDArray[np.bool_]:
     "adult_at_18",
     label="minors read as 18 or older",
     better="lower",
+    interval="share",
     rows=_below_18,
     unit="years",
 )
@@ -138,6 +139,7 @@ def _below_21(data: RegressionData) -> npt.NDArray[np.bool_]:
     "adult_at_21",
     label="under 21 read as 21 or older",
     better="lower",
+    interval="share",
     rows=_below_21,
     unit="years",
 )
@@ -152,7 +154,12 @@ def _has_limits(data: RegressionData) -> npt.NDArray[np.bool_]:
 
 
 @regression_metric(
-    "coverage", label="coverage", better="higher", rows=_has_limits, needs_limits=True
+    "coverage",
+    label="coverage",
+    better="higher",
+    interval="share",
+    rows=_has_limits,
+    needs_limits=True,
 )
 def coverage(data: RegressionData, counts: FloatArray) -> FloatArray:
     """Share, 0 to 1, of truths that lie within their interval, ends included.

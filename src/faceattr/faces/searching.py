@@ -14,7 +14,12 @@ from tqdm.auto import tqdm
 
 from faceattr._parallel import map_threads
 from faceattr._requests import ImagesInput, Requests, gather_requests, text_array
-from faceattr.exceptions import ImageReadError, InvalidTypeError, TableError
+from faceattr.exceptions import (
+    ImageReadError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    TableError,
+)
 from faceattr.faces.alignment import align_face
 from faceattr.faces.detector import Detector, Face, FaceDetector, as_detector
 from faceattr.faces.template import LANDMARKS
@@ -70,7 +75,17 @@ def _search(requests: Requests, detector: Detector, size: int | None, photo: int
         found = "" if error.found is None else f" ({error.found})"
         return Searched(photo, [], [], error.problem + found)
     faces = detector.detect(image)
-    chips = [] if size is None else [align_face(image, face.landmarks, size) for face in faces]
+    if not isinstance(faces, Sequence):
+        raise InvalidTypeError(
+            "a detector's answer is no sequence of faces",
+            argument=f"{type(detector).__name__}.detect",
+            expected="a list of Face, empty where there is none",
+            found=repr(faces),
+        )
+    try:
+        chips = [] if size is None else [align_face(image, face.landmarks, size) for face in faces]
+    except InvalidArgumentError as error:  # points that no detector should give, of this photo
+        return Searched(photo, [], [], f"a face cannot be aligned: {error.problem}")
     return Searched(photo, faces, chips, "" if faces else NO_FACE)
 
 

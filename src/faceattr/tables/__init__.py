@@ -6,13 +6,8 @@ rest says what the columns of a table are called and checks them.
 """
 
 from faceattr.tables.files import read_table, write_table
-from faceattr.tables.schema import (
-    check_ids,
-    pred_column,
-    prediction_columns,
-    prob_column,
-    tasks_from_predictions,
-)
+from faceattr.tables.inference import tasks_from_predictions
+from faceattr.tables.schema import check_ids, pred_column, prediction_columns, prob_column
 from faceattr.tables.shard import Shard
 from faceattr.tables.shards import MergedShards, merge_shards, write_shard
 

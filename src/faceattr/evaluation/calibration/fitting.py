@@ -81,8 +81,9 @@ def fit_temperature(probabilities: FloatArray, truth: npt.NDArray[np.int64]) -> 
     Returns
     -------
     float
-        0.01 to 100; an end of this range where the loss keeps falling towards it, as with
-        predictions that are all right.
+        0.01 to 100. Where the loss keeps falling towards an end of this range, there is no best
+        one: of predictions that say nothing 100 is returned, which makes them all alike; of rows
+        that are all right 1, since none of them says how often such predictions are wrong.
     """
     from scipy.optimize import brentq
 
@@ -98,10 +99,17 @@ def fit_temperature(probabilities: FloatArray, truth: npt.NDArray[np.int64]) -> 
         return float((expected - own).mean())
 
     low, high = -np.log(_HIGHEST), -np.log(_LOWEST)
-    for end, temperature, sign in ((low, _HIGHEST, 1), (high, _LOWEST, -1)):
-        if sign * slope(end) >= 0:
-            _log.warning("no temperature is best: the log loss falls up to %g", temperature)
-            return temperature
+    if slope(low) >= 0:
+        _log.warning("no temperature is best: the log loss falls up to %g", _HIGHEST)
+        return _HIGHEST
+    if slope(high) <= 0:
+        _log.warning(
+            "no temperature is best: the log loss of these %d rows falls down to %g, as where none "
+            "is wrong; probabilities stay as they are, more held-out rows may tell",
+            len(logs),
+            _LOWEST,
+        )
+        return 1.0
     return float(np.exp(-brentq(slope, low, high, xtol=1e-13)))
 
 

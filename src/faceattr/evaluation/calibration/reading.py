@@ -14,6 +14,7 @@ from faceattr.binning import BinSpec
 from faceattr.calibration.columns import level_column, temperature_column
 from faceattr.calibration.intervals import Frame, Score, read_frame
 from faceattr.evaluation.metrics import ClassificationData, FloatArray, RegressionData
+from faceattr.evaluation.prepared import check_predictions
 from faceattr.evaluation.rows import TaskRows, row_names, task_rows
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
 from faceattr.tables import prob_column
@@ -34,20 +35,13 @@ _TRAIN = "train"
 
 
 def check_table(predictions: object) -> pd.DataFrame:
-    """Return the predictions if they are a table.
+    """Return the predictions if they are a table whose columns have different names.
 
     Raises
     ------
-    InvalidTypeError
+    InvalidTypeError, TableError
     """
-    if not isinstance(predictions, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="predictions",
-            expected="a pandas DataFrame",
-            found=type(predictions).__name__,
-        )
-    return predictions
+    return check_predictions(predictions, "predictions")
 
 
 def check_held_out(predictions: pd.DataFrame) -> None:

@@ -10,10 +10,11 @@ from faceattr.evaluation.calibration.reading import check_table, classes_of
 from faceattr.evaluation.classification import ECE_BINS, confidence_bins
 from faceattr.evaluation.metrics import ClassificationData, FloatArray, ratio
 from faceattr.evaluation.rows import tasks_of
+from faceattr.evaluation.shares import share_interval
 from faceattr.exceptions import InvalidArgumentError
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
-__all__ = ["reliability", "share_interval"]
+__all__ = ["reliability"]
 
 
 def reliability(
@@ -82,21 +83,6 @@ def reliability(
     return pd.DataFrame(
         {**columns, "mean_confidence": mean, "share": share, "ci_low": low, "ci_high": high}
     )
-
-
-def share_interval(
-    share: FloatArray, n: FloatArray, confidence: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return the interval around shares of n rows each (Wilson 1927); NaN for no rows."""
-    from scipy.stats import norm
-
-    z = float(norm.ppf((1 + confidence) / 2)) if confidence < 1 else np.inf
-    if np.isinf(z):
-        return np.where(n > 0, 0.0, np.nan), np.where(n > 0, 1.0, np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return centre - reach, centre + reach
 
 
 def _task(predictions: pd.DataFrame, task: str | Task) -> ClassificationTask:

@@ -34,12 +34,17 @@ def image_changes(
     pandas.DataFrame
         ``sample_id`` (or the number of the row), the label, ``pred_a`` and ``pred_b`` (of several
         tables the mean, or the class that most of them say), ``loss_a``, ``loss_b`` and ``change``.
+        Losses are of one kind: without probabilities in any table they are not used of the others.
     """
     task, used = a[0].task, a[0].used
     names = row_names(table)
     truth = a[0].data.truth
     classes = task.classes if isinstance(task, ClassificationTask) else None
-    loss_a, loss_b = (np.mean([row_losses(part.data) for part in side], axis=0) for side in (a, b))
+    by_label = any(getattr(part.data, "probabilities", None) is None for part in (*a, *b))
+    loss_a, loss_b = (
+        np.mean([row_losses(part.data, by_label=by_label) for part in side], axis=0)
+        for side in (a, b)
+    )
     return pd.DataFrame(
         {
             "sample_id": pd.Series([names[row] for row in used], dtype="str"),

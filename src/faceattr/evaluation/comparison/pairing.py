@@ -53,7 +53,8 @@ def pair_tables(a: Sequence[pd.DataFrame], b: Sequence[pd.DataFrame]) -> list[pd
     Raises
     ------
     TableError
-        If they are not about the same images.
+        If they are not about the same images, or an id stands on several rows: nothing would say
+        which of them belong together.
     """
     tables = [*a, *b]
     names = [_name("a", a, number) for number in range(len(a))]
@@ -82,7 +83,7 @@ def _name(side: str, tables: Sequence[pd.DataFrame], number: int) -> str:
 
 
 def _check_same_ids(one: pd.DataFrame, other: pd.DataFrame, first: str, second: str) -> None:
-    ids = [check_ids(one, first, allow_repeats=True), check_ids(other, second, allow_repeats=True)]
+    ids = [check_ids(one, first), check_ids(other, second)]
     if len(one) == len(other) and (ids[0].to_numpy() == ids[1].to_numpy()).all():
         return
     counts = [each.value_counts() for each in ids]

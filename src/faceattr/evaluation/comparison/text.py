@@ -46,11 +46,17 @@ def main_metric(comparison: Comparison, task: Task) -> str:
     return wanted if wanted in known or not known else known[0]
 
 
-def better_side(metric: Metric, difference: float, p: float, confidence: float) -> str:
-    """Return "a" or "b" where the p of b - a is small and one way is better, else ""."""
-    if metric.better is None or not p < 1.0 - confidence:
+def better_side(metric: Metric, label: str, difference: float, p: float, confidence: float) -> str:
+    """Return "a" or "b" where the p of b - a is small and one way is better, else "".
+
+    Over bins a small difference and a ratio near 1 are better, of whatever metric: groups that are
+    alike.
+    """
+    alike = {f"{OVER}difference": "lower", f"{OVER}ratio": "higher"}
+    better = metric.better and alike.get(label, metric.better)
+    if better is None or not p < 1.0 - confidence:
         return ""
-    return "b" if (difference > 0) == (metric.better == "higher") else "a"
+    return "b" if (difference > 0) == (better == "higher") else "a"
 
 
 def _headline(comparison: Comparison, task: Task) -> str:
@@ -100,7 +106,8 @@ def _columns(
         text["p"].append(_p(p))
         if corrected:
             text["p (Holm)"].append("" if label.startswith(OVER) else _p(p_holm))
-        text["better"].append(better_side(known[metric], b - a, p_holm, comparison.confidence))
+        better = better_side(known[metric], label, b - a, p_holm, comparison.confidence)
+        text["better"].append(better)
     return text
 
 

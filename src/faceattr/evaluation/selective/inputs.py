@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypedDict
 
@@ -74,13 +74,13 @@ class Resampling:
 def check_coverages(coverages: Sequence[float]) -> FloatArray:
     """Return the shares to keep, descending, 1 always among them."""
     check_no_text(coverages, "coverages", "a sequence of shares to keep")
-    if isinstance(coverages, (int, float)):
+    if not isinstance(coverages, Iterable):
         raise InvalidTypeError(
-            "a single number",
+            "not a sequence",
             argument="coverages",
             expected="a sequence of shares to keep",
             found=repr(coverages),
-            hint=f"[{coverages!r}]",
+            hint="coverages=[0.9, 0.8]",
         )
     shares = [check_number(share, "coverages", low=0, high=1, low_open=True) for share in coverages]
     check_unique(map(repr, shares), "coverages")
