@@ -20,6 +20,7 @@ from faceattr.exceptions import (
     MissingDependencyError,
     OutputError,
     TableError,
+    TrainingError,
     WeightsError,
 )
 from faceattr.jobs import (
@@ -151,6 +152,25 @@ def test_settings_are_checked_before_anything_is_done(
         run_training(tiny(tmp_path / "out", override), progress=False)
     assert named in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_model_puts_out_can_be_evaluated_by(photos: Path) -> None:
+    job = csv_job(photos, 'evaluate.metrics=["mae", "log_loss"]', "split.train=0.5")
+    job = job.changed(["split.valid=0.25", "split.test=0.25", 'evaluate.by=["age_std"]'])
+    frame = run_training(job, progress=False).evaluation.to_frame()
+    assert {"mae", "log_loss"} <= set(frame["metric"])
+    with pytest.raises(TableError, match="age_width"):
+        run_training(job.changed(['evaluate.by=["age_width"]']), progress=False)
+
+
+def test_another_seed_of_the_model_is_no_resumption(photos: Path) -> None:
+    job = csv_job(photos)
+    run_training(job, progress=False)
+    before = (photos / "out" / "job.json").read_text(encoding="utf-8")
+    with pytest.raises(TrainingError, match="another") as caught:
+        run_training(job.changed(["model.seed=5"]), resume=True, progress=False)
+    assert caught.value.rows == ("started_from",)
+    assert (photos / "out" / "job.json").read_text(encoding="utf-8") == before
 
 
 def test_a_job_leaves_everything_behind(photos: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Collection, Iterable
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from pathlib import Path
+from typing import Any
 
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, OutputError
 
@@ -17,6 +18,7 @@ __all__ = [
     "check_number",
     "check_output_folder",
     "check_unique",
+    "plain_number",
 ]
 
 
@@ -63,6 +65,12 @@ def check_number(
             found=repr(value),
         )
     return number
+
+
+def plain_number(value: Any) -> Any:
+    """Return a NumPy number as Python's, which JSON holds; all else as it is."""
+    known = isinstance(value, Number) and hasattr(value, "item")  # NumPy need not be loaded
+    return value.item() if known else value
 
 
 def check_choice(value: object, argument: str, choices: Collection[str]) -> str:

@@ -32,6 +32,7 @@ from faceattr.exceptions import DataError, ImageReadError, InvalidTypeError
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "UNREAD_SUFFIXES",
     "ImageSource",
     "UInt8Image",
     "find_images",
@@ -42,8 +43,15 @@ __all__ = [
 UInt8Image: TypeAlias = npt.NDArray[np.uint8]
 ImageSource: TypeAlias = str | Path | bytes | UInt8Image | Image.Image
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+)
 """Endings, in lower case, of the files that folder searches take for images."""
+
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".dng", ".cr2", ".nef", ".arw"}
+)
+"""Endings of images that are found as well, and are not read: each gets its reason."""
 
 MAX_PIXELS = 100_000_000
 """Images of more pixels are refused before they are decoded (10,000 x 10,000)."""
@@ -155,8 +163,9 @@ def resize_image(image: UInt8Image, size: int) -> UInt8Image:
 def find_images(folder: str | Path) -> list[Path]:
     """List the image files below a folder, whatever they hold.
 
-    A file is an image by its ending (`IMAGE_SUFFIXES`); other files and hidden ones (names that
-    start with a dot, or lie in such a folder) are not found.
+    A file is an image by its ending (`IMAGE_SUFFIXES`, and `UNREAD_SUFFIXES`, so that photos of a
+    phone do not vanish); other files and hidden ones (names that start with a dot, or lie in such a
+    folder) are not found.
 
     Parameters
     ----------
@@ -207,8 +216,13 @@ def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iter
 
 
 def _is_image(name: str) -> bool:
+    return ending_of(name) in IMAGE_SUFFIXES | UNREAD_SUFFIXES
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file's name in lower case, with its dot; "" where it has none."""
     stem, dot, ending = name.rpartition(".")
-    return bool(stem) and dot + ending.lower() in IMAGE_SUFFIXES
+    return (dot + ending).lower() if stem else ""
 
 
 def check_array(array: object, argument: str = "source") -> UInt8Image:

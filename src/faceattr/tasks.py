@@ -7,6 +7,7 @@ codes exist only for reading files and inside networks.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -19,6 +20,8 @@ from faceattr._validation import check_unique
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 
 __all__ = ["ClassificationTask", "RegressionTask", "Task", "TaskSet", "task_from_dict"]
+
+_WHOLE = re.compile(r"-?[0-9]+\.0+")
 
 RESERVED_NAMES = frozenset(
     {"sample_id", "path", "split", "error", "reasons", "reason", "face", "detector_score"}
@@ -67,7 +70,7 @@ class RegressionTask:
         _check_name(self.name)
         if self.bounds is None:
             return
-        pair = tuple(float(bound) for bound in self.bounds)
+        pair = _as_floats(self.bounds)
         if len(pair) != 2 or not all(map(math.isfinite, pair)) or pair[0] >= pair[1]:
             raise InvalidArgumentError(
                 "not a range",
@@ -171,15 +174,9 @@ class ClassificationTask:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        if isinstance(self.classes, str):
-            raise InvalidTypeError(
-                "a single string",
-                argument=f"classes of task {self.name!r}",
-                expected="a sequence of class names",
-                found=repr(self.classes),
-            )
+        self._check_kinds()
         classes = tuple(str(label) for label in self.classes)
-        if len(classes) < 2 or any(not label for label in classes):
+        if len(classes) < 2 or not all(classes) or pd.isna(list(self.classes)).any():
             raise InvalidArgumentError(
                 "too few classes, or an empty class name",
                 argument=f"classes of task {self.name!r}",
@@ -194,6 +191,25 @@ class ClassificationTask:
         object.__setattr__(self, "classes", classes)
         object.__setattr__(self, "codes", codes)
         object.__setattr__(self, "positive", positive)
+
+    def _check_kinds(self) -> None:
+        # The order of a set changes from process to process, and with it the network's outputs.
+        unordered = isinstance(self.classes, str | set | frozenset | Mapping)
+        if unordered or not isinstance(self.classes, Iterable):
+            raise InvalidTypeError(
+                "classes without an order",
+                argument=f"classes of task {self.name!r}",
+                expected="a sequence of class names, in the order of the network's outputs",
+                found=repr(self.classes),
+                hint="sorted(...) makes a sequence of a set",
+            )
+        if not isinstance(self.codes, Mapping):
+            raise InvalidTypeError(
+                "not a mapping",
+                argument=f"codes of task {self.name!r}",
+                expected='{0: "male", 1: "female"}',
+                found=repr(self.codes),
+            )
 
     def _check_known(self, labels: Iterable[str], classes: Sequence[str], argument: str) -> None:
         unknown = [label for label in labels if label not in classes]
@@ -228,10 +244,10 @@ class ClassificationTask:
         raw = pd.Series(labels, dtype=object).reset_index(drop=True)
         known = {label.casefold(): label for label in self.classes}
         known.update({code.casefold(): label for code, label in self.codes.items()})
+        known.update(self.codes)
         known.update({label: label for label in self.classes})
         missing = _is_missing(raw)
-        text = raw.map(_code_text)
-        names = text.map(lambda label: known.get(label, known.get(label.casefold())))
+        names = raw.map(_code_text).map(lambda text: _find(known, text))
         bad = names.isna() & ~missing
         _refuse_labels(self.name, bad, raw, rows, f"one of {sorted(set(known))}")
         return names.mask(missing).astype("str").rename(self.name)
@@ -393,6 +409,20 @@ def value_text(value: object) -> str:
 
 def _code_text(value: object) -> str:
     return value_text(value).strip()
+
+
+def _find(known: Mapping[str, str], text: str) -> str | None:
+    """Return the class of a text: as it stands, in another case, or of the code 1 written 1.0."""
+    whole = text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+    return known.get(text, known.get(text.casefold(), known.get(whole)))
+
+
+def _as_floats(bounds: object) -> tuple[float, ...]:
+    """Return bounds as numbers; none where they are something else."""
+    try:
+        return tuple(float(bound) for bound in bounds)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return ()
 
 
 def _refuse_labels(

@@ -94,9 +94,11 @@ class TestReading:
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         loaded = {Path(name).resolve() for name in json.loads(run.stdout)}
         counted = {path.resolve() for path in reader.drawing_modules()}
-        others = "_core _csv _fairface _fingerprints _packs _relabel __init__ cache dataset"
+        others = (
+            "_aligning _core _csv _fairface _fingerprints _packs _relabel __init__ cache dataset"
+        )
         here = Path(reader.__file__).resolve().parent
-        others += " duplicates index prints_table reader splits"
+        others += " dataset duplicates index prints_table reader splits"
         of_data_sets = {here / f"{name}.py" for name in others.split()}
         for package in ("audit", "sampling"):
             of_data_sets |= set((here / package).glob("*.py"))

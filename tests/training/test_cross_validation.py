@@ -28,6 +28,7 @@ from faceattr.exceptions import (
     InvalidArgumentError,
     InvalidTypeError,
     OutputError,
+    TableError,
     TrainingError,
 )
 from faceattr.tables import read_table
@@ -198,6 +199,38 @@ def test_other_labels_and_other_networks_are_another_run(tmp_path):
     with pytest.raises(TrainingError) as caught:
         cross_validate(faces, lambda: tiny(faces, dropout=0.7), QUICK, 2, folder=tmp_path)
     assert caught.value.rows == ("network.dropout",)
+
+
+def test_another_start_or_sampler_is_another_run(tmp_path):
+    faces = drawings(24)
+
+    def started(seed, folder, **options):
+        def build():
+            return Model(tasks=faces.tasks, weights=None, image_size=32, seed=seed)
+
+        config = TrainConfig(epochs=1, batch_size=8)
+        return cross_validate(faces, build, config, 2, folder=tmp_path / folder, **options)
+
+    first = started(0, "a")
+    pd.testing.assert_frame_equal(started(0, "a"), first)
+    with pytest.raises(TrainingError) as caught:
+        started(1, "a")
+    assert caught.value.rows == ("started_from",)
+    for by in ("gender", "age"):
+        with pytest.raises(TrainingError) as caught:
+            started(0, "a", sampler=lambda train, by=by: BalancedSampler(train, by))
+        assert "folds.plans" in caught.value.rows
+
+
+def test_a_column_that_cannot_be_kept_is_told_before_training(tmp_path, monkeypatch):
+    seen = watch(monkeypatch)
+    faces = drawings(24)
+    dated = faces.table.assign(taken=pd.Timestamp("2024-01-01"))
+    with pytest.raises(TableError, match="taken") as caught:
+        run(Dataset(dated, tasks=faces.tasks), folder=tmp_path / "cv")
+    assert "astype(str)" in caught.value.hint
+    assert seen == []
+    assert not (tmp_path / "cv").exists()
 
 
 def test_a_folder_of_other_files_or_a_damaged_record_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from faceattr import (
+    BalancedSampler,
     BinnedEvaluator,
     ClassificationTask,
     Dataset,
@@ -427,3 +428,25 @@ def test_constructor_only_stores():
     trainer = Trainer(config="nonsense", cache_folder="/no/such/place")
     assert trainer.config == "nonsense"
     assert not hasattr(trainer, "history_")
+
+
+def test_numbers_of_numpy_are_those_of_python(tmp_path):
+    faces = drawings(16)
+    settings = {"seed": np.int64(0), "lr": np.float32(0.01), "epochs": np.int64(1)}
+    config = TrainConfig(batch_size=8, loss_weights={"gender": np.float32(0.5)}, **settings)
+    assert {type(config.seed), type(config.epochs)} == {int}
+    assert type(config.lr) is float
+    model = tiny(faces)
+    sampler = BalancedSampler(faces, "gender", seed=np.int64(1), strength=np.float32(0.5))
+    trainer = Trainer(config, progress=False, checkpoint_folder=tmp_path / "checkpoints")
+    trainer.fit(model, faces, sampler=sampler)
+    model.save_pretrained(tmp_path / "model")
+    assert TrainConfig.study(epochs=np.int64(18)).cycle_epochs == 15
+
+
+def test_weights_of_images_follow_their_rows():
+    faces = drawings(16)
+    ages = faces.table["age"] + 1
+    plain = fit(faces, sample_weight=ages)[0]
+    for shuffled in (ages[::-1], pd.Series(ages.to_numpy(), faces.table["sample_id"])[::-1]):
+        assert same(state(fit(faces, sample_weight=shuffled)[0]), state(plain))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from faceattr._requests import SourceReader
 from faceattr._validation import check_no_text
+from faceattr.data._aligning import in_table_order
 from faceattr.data._fingerprints import Prints
 from faceattr.data.duplicates import FoundDuplicates, search_duplicates
 from faceattr.data.index import check_index, check_rejects, empty_rejects
@@ -146,7 +147,8 @@ class IndexedImages:
         Parameters
         ----------
         mask_or_ids : sequence of bool or of str
-            A truth value for each row in the table's order, or ids in the order wanted.
+            A truth value for each row in the table's order, or ids in the order wanted. A Series of
+            truth values goes by its index: the numbers of the table's rows, or ids.
 
         Returns
         -------
@@ -156,7 +158,7 @@ class IndexedImages:
         Raises
         ------
         DataError
-            If the mask has another length, or an id is unknown or given twice.
+            If the mask has another length or misses rows, or an id is unknown or given twice.
         """
         return self._rows(_positions(mask_or_ids, self._table["sample_id"]))
 
@@ -333,7 +335,7 @@ def _positions(mask_or_ids: Selection, ids: pd.Series) -> npt.NDArray[np.intp]:
     if len(wanted) == 0 and len(ids) > 0:
         return np.empty(0, dtype=np.intp)
     if pd.api.types.is_bool_dtype(wanted):
-        return _masked(wanted, len(ids))
+        return _masked(in_table_order(wanted, ids, "mask_or_ids"), len(ids))
     if not all(isinstance(value, str) for value in wanted):
         raise InvalidTypeError(
             "neither a mask nor ids",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +13,14 @@ from faceattr._ranges import known_rows, label_columns
 from faceattr.data.index import (
     Index,
     check_index,
+    check_unique_paths,
     empty_rejects,
     full_path,
     needed_columns,
     sample_id_of,
 )
 from faceattr.exceptions import DataError, TableError
-from faceattr.tables.plain import read_plain_csv
+from faceattr.tables.plain import read_plain_csv, row_lines
 from faceattr.tasks import TaskSet
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
     "group_columns",
     "index_csv",
     "infer",
-    "line_of",
+    "names_of_rows",
     "read_text",
     "require_columns",
 ]
@@ -71,6 +72,7 @@ def index_csv(
     for name in group_columns(raw, groups, {path_column, "sample_id", "path", *labels}):
         table[name] = infer(raw[name])
     checked = check_index(table, tasks)
+    check_unique_paths(checked["path"])
     _require_labels(checked, tasks)
     return Index(checked, rejects)
 
@@ -123,16 +125,16 @@ def _require_labels(table: pd.DataFrame, tasks: TaskSet) -> None:
 
 def _blank_rows(path: Path, blank: pd.Series) -> pd.DataFrame:
     """Return the rejects of rows without a path."""
-    lines = [line_of(path, int(row)) for row in blank.index[blank]]
-    if not lines:
+    if not blank.any():
         return empty_rejects()
-    return pd.DataFrame({"path": lines, "reason": NO_PATH}, dtype="str")
+    names = names_of_rows(path, blank.index[blank])
+    return pd.DataFrame({"path": names, "reason": NO_PATH}, dtype="str")
 
 
-def line_of(path: Path, row: int) -> str:
-    """Return what a row of a CSV file is called: the file and the line."""
-    # The first row below the column names is line 2 of the file.
-    return f"{path.as_posix()}:{row + 2}"
+def names_of_rows(path: Path, rows: Iterable[int]) -> list[str]:
+    """Return what rows of a CSV file are called: the file and the line."""
+    lines = row_lines(path)
+    return [f"{path.as_posix()}:{lines[row]}" for row in rows]
 
 
 def group_columns(raw: pd.DataFrame, groups: Sequence[str] | None, taken: set[str]) -> list[str]:

@@ -14,7 +14,7 @@ from faceattr.data._csv import (
     NO_PATH,
     group_columns,
     infer,
-    line_of,
+    names_of_rows,
     read_text,
     require_columns,
 )
@@ -199,5 +199,7 @@ def _age_columns(ages: Sequence[tuple[float, float, float] | None]) -> dict[str,
 
 
 def _rejects(path: Path, reasons: Sequence[str]) -> pd.DataFrame:
-    rows = [(line_of(path, row), reason) for row, reason in enumerate(reasons) if reason]
+    bad = [row for row, reason in enumerate(reasons) if reason]
+    names = names_of_rows(path, bad) if bad else []
+    rows = zip(names, (reasons[row] for row in bad), strict=True)
     return pd.DataFrame(rows, columns=["path", "reason"], dtype="str")

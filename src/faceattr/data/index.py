@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from faceattr._ranges import check_ranges, label_columns, present_columns
-from faceattr.exceptions import DataError, TableError
-from faceattr.images import IMAGE_SUFFIXES, image_names
+from faceattr.exceptions import DataError, InvalidTypeError, TableError
+from faceattr.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, ending_of, image_names
 from faceattr.tasks import (
     RESERVED_NAMES,
     RESERVED_SUFFIXES,
@@ -174,6 +174,14 @@ def index_folder(
     folder: str | Path, task: ClassificationTask | str
 ) -> tuple[Index, ClassificationTask]:
     """List a folder whose sub-folders are classes: columns sample_id, path and the task's."""
+    if not isinstance(task, ClassificationTask | str):
+        raise InvalidTypeError(
+            "folders are classes, and this is no task of classes",
+            argument="task",
+            expected="the name of an attribute, or a ClassificationTask",
+            found=repr(task),
+            hint="list numbers in a CSV file: Dataset.from_csv",
+        )
     names, refused = _readable_names(find_names(folder))
     inside = [name for name in names if "/" in name]
     refused += [(name, "not in the folder of a class") for name in names if "/" not in name]
@@ -188,7 +196,9 @@ def index_folder(
                 hint="pass task=ClassificationTask(...) to name classes that have no image here",
             )
         task = ClassificationTask(task, tuple(found))
-    classes = {folder_name: _class_of(folder_name, task) for folder_name in found}
+        classes: dict[str, str | None] = {name: name for name in found}
+    else:
+        classes = {name: _class_of(name, task) for name in found}
     accepted = [name for name in inside if classes[name.partition("/")[0]] is not None]
     refused += [
         (name, f"{name.partition('/')[0]!r} is no class of {task.name!r}")
@@ -210,15 +220,17 @@ def _class_of(folder_name: str, task: ClassificationTask) -> str | None:
 
 
 def _readable_names(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    # A name that is no UTF-8 could be neither written to a table nor printed.
     good: list[str] = []
     refused: list[tuple[str, str]] = []
     for name in names:
-        if name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name):
-            good.append(name)
-        else:
+        # A name that is no UTF-8 could be neither written to a table nor printed.
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
             shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
             refused.append((shown, "the name is not valid UTF-8"))
+        elif (ending := ending_of(name)) in UNREAD_SUFFIXES:
+            refused.append((name, f"{ending} is a kind of image that is not read"))
+        else:
+            good.append(name)
     return good, refused
 
 
@@ -315,6 +327,16 @@ def check_unique_ids(ids: pd.Series, argument: str) -> None:
             rows=[str(value) for value in repeated],
             expected="one row for each image",
         )
+
+
+def check_unique_paths(paths: pd.Series) -> None:
+    """Raise TableError where a list names a file twice, in whatever spelling."""
+    check_unique_ids(paths.map(_normal_path), "path")
+
+
+def _normal_path(path: str) -> str:
+    # Few paths need it, and it takes long for a million.
+    return os.path.normpath(path) if "/." in path or "//" in path else path
 
 
 def order_columns(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def run_training(
     _tell_rejects(faces)
     model = build_model(job.model, faces.tasks)
     parts = split_dataset(job.split, faces)
-    evaluator = _evaluator(job, parts["test"])
+    evaluator = _evaluator(job, model, parts["test"])
     _log.info("images: %s", ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     sampler = make_sampler(job.sampler, parts["train"])
     if sampler is not None:
@@ -153,10 +153,23 @@ def _tell_rejects(faces: Dataset) -> None:
         )
 
 
-def _evaluator(job: TrainingJob, test: Dataset) -> BinnedEvaluator:
+def _evaluator(job: TrainingJob, model: Model, test: Dataset) -> BinnedEvaluator:
     """Return the evaluator, after it has done its work on labels in place of predictions."""
-    from faceattr.tables import pred_column
-
-    truth = test.table.assign(**{pred_column(name): test.table[name] for name in test.tasks})
-    make_evaluator(replace(job.evaluate, n_boot=0), test.tasks).evaluate(truth)
+    make_evaluator(replace(job.evaluate, n_boot=0), test.tasks).evaluate(_as_predicted(model, test))
     return make_evaluator(job.evaluate, test.tasks)
+
+
+def _as_predicted(model: Model, test: Dataset) -> pd.DataFrame:
+    """Return the table of a model that is always right, and sure of it."""
+    from faceattr.tables import prob_column
+
+    truth, columns = test.table, model.predict([]).columns
+    made: dict[str, pd.Series] = {}
+    for name in test.tasks:
+        known, start = truth[name], prob_column(name, "")
+        for column in (column for column in columns if column.startswith(f"{name}_")):
+            made[column] = known
+            if column.startswith(start):
+                right = known == column.removeprefix(start)
+                made[column] = right.astype("float64").where(known.notna())
+    return truth.assign(**made)

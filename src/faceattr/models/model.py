@@ -14,6 +14,7 @@ from faceattr._validation import check_integer
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models._arguments import check_dropout, check_heads, check_tasks
 from faceattr.models._saved import SavedModule
+from faceattr.models._start import digest_weights
 from faceattr.models.backbones import build_backbone
 from faceattr.models.heads import Head, build_head
 from faceattr.tasks import Task, TaskSet
@@ -74,6 +75,9 @@ class Model(SavedModule):
     card : str or None
         The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it,
         since it was written of other weights.
+    started_from : str or None
+        A digest of the weights that the model was built or loaded with, by which trainings are told
+        apart; None for a module of the user's own that was not loaded.
     licence_text : str or None
         The licence of the weights in full; saved beside the model as ``LICENSE.txt``, and left in
         place by training.
@@ -141,6 +145,8 @@ class Model(SavedModule):
         self._frozen: list[nn.Parameter] | None = None
         self._calibration: Calibration | None = None
         self.to(memory_format=torch.channels_last)
+        # A module of the user's own may start anew in every process, which is no other training.
+        self.started_from = None if built.name is None else digest_weights(self)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return the raw outputs of every head.

@@ -84,6 +84,13 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     return target
 
 
+def check_columns(table: pd.DataFrame) -> None:
+    """Raise TableError for a column that `write_table` cannot keep, before there is a result."""
+    for name in table.columns:
+        known = table[name]
+        encode_column(known if known.dtype == object else known.iloc[:0], str(name))
+
+
 def describe(columns: Sequence[Entry], token: str, rows: int) -> dict[str, Any]:
     """Return what stands beside a CSV file: its columns, the missing value, its length."""
     known = {"format": _FORMAT, "version": _VERSION, "missing": token, "rows": rows}

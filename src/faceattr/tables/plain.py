@@ -15,7 +15,7 @@ import pandas as pd
 
 from faceattr.exceptions import TableError
 
-__all__ = ["read_plain_csv"]
+__all__ = ["read_plain_csv", "row_lines"]
 
 
 def read_plain_csv(path: Path, **options: Any) -> pd.DataFrame:
@@ -36,7 +36,8 @@ def read_plain_csv(path: Path, **options: Any) -> pd.DataFrame:
     Raises
     ------
     TableError
-        If a row has more or fewer values than there are names; the lines are named.
+        If a row has more or fewer values than there are names (the lines are named), or two columns
+        have one name.
     OSError, ValueError, csv.Error
         If the file cannot be read.
     """
@@ -48,9 +49,25 @@ def read_plain_csv(path: Path, **options: Any) -> pd.DataFrame:
     return table
 
 
+def row_lines(path: Path) -> list[int]:
+    """Return the line of the file that each row of `read_plain_csv` starts in."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [line for line, _ in _numbered_rows(file)][1:]
+
+
 def _check_widths(file: Iterable[str], path: Path) -> None:
     rows = _numbered_rows(file)
     _, names = next(rows, (1, []))
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:  # pandas would call the second one age.1
+        raise TableError(
+            "columns have the same name",
+            argument="path",
+            rows=repeated,
+            expected="a name of its own for every column",
+            found=f"{path.as_posix()}:1",
+            hint="rename one of them, or leave it out",
+        )
     wrong = [(line, len(cells)) for line, cells in rows if len(cells) != len(names)]
     if wrong:
         line, found = wrong[0]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from faceattr._ranges import known_rows
 from faceattr.data import Dataset
+from faceattr.data._aligning import in_table_order
 from faceattr.data.sampling import Plan
 from faceattr.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TrainingError
@@ -151,8 +152,8 @@ def _weight_values(weight: object, train: Dataset) -> npt.NDArray[np.float64]:
                 found=repr(weight),
             )
         weight = train.table[weight]
-    if isinstance(weight, pd.Series) and not isinstance(weight.index, pd.RangeIndex):
-        weight = weight.reindex(train.table["sample_id"])  # by id, whatever its order
+    if isinstance(weight, pd.Series):
+        weight = in_table_order(weight, train.table["sample_id"], "sample_weight")
     array = np.asarray(weight)
     if array.ndim != 1:
         raise InvalidTypeError(

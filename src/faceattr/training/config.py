@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Integral
 from typing import Any, Self
 
-from faceattr._validation import check_choice, check_integer, check_known, check_number
+from faceattr._validation import (
+    check_choice,
+    check_integer,
+    check_known,
+    check_number,
+    plain_number,
+)
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.training.augment import AugmentPolicy, as_policy
 
@@ -137,6 +144,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            object.__setattr__(self, item.name, plain_number(getattr(self, item.name)))
         check_integer(self.epochs, "epochs", low=1)
         check_integer(self.batch_size, "batch_size", low=2)
         check_integer(self.accumulate, "accumulate", low=1, high=self.batch_size // 2)
@@ -206,6 +215,8 @@ class TrainConfig:
             )
         for name, weight in self.loss_weights.items():
             check_number(weight, f"loss_weights[{name!r}]", low=0)
+        plain = {name: plain_number(weight) for name, weight in self.loss_weights.items()}
+        object.__setattr__(self, "loss_weights", plain)
 
     def _check_monitor(self) -> None:
         parts = self.monitor.split("/") if isinstance(self.monitor, str) else []
@@ -230,7 +241,7 @@ class TrainConfig:
             epochs=epochs,
             batch_size=256,
             lr=0.012321315111072404,
-            cycle_epochs=max(epochs * 15 // 18, 1) if isinstance(epochs, int) else None,
+            cycle_epochs=max(int(epochs) * 15 // 18, 1) if isinstance(epochs, Integral) else None,
             pct_start=0.36685557351085574,
             div_factor=24.0,
             final_div_factor=2873.0,

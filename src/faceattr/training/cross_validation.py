@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from faceattr.data import Dataset
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 from faceattr.models import Model
 from faceattr.tables import read_table, write_table
+from faceattr.tables.files import check_columns
 from faceattr.training.batches import Sampler
 from faceattr.training.checks import check_fit
 from faceattr.training.config import TrainConfig
@@ -81,8 +82,10 @@ def cross_validate(
     InvalidArgumentError, InvalidTypeError, DataError
         If an argument does not fit; before anything is trained where that can be told.
     TrainingError
-        If `folder` holds the folds of another configuration, network or data, or a training fails;
-        see `Trainer.fit`.
+        If `folder` holds the folds of another configuration, network, starting weights, sampler or
+        data, or a training fails; see `Trainer.fit`.
+    TableError
+        If `folder` is given and the data set has a column that no file keeps.
     OutputError
         If `folder` cannot be written to.
     KeyboardInterrupt
@@ -111,9 +114,13 @@ def cross_validate(
     for train, _ in pairs:
         check_fit(first, train, None, chosen)
     kept = None if folder is None else Path(folder)
+    samplers = [None if sampler is None else sampler(train) for train, _ in pairs]
     if kept is not None:
-        check_run(kept, folds_identity(dataset, first, chosen, k, groups))
-    run = _Folds(model_factory, chosen, sampler, kept, progress, [first])
+        check_columns(dataset.table)
+        folds = {"k": k, "groups": groups}
+        plans = [np.asarray(each.plan(0)) for each in samplers if each is not None]
+        check_run(kept, folds_identity(dataset, first, chosen, folds, plans))
+    run = _Folds(model_factory, chosen, samplers, kept, progress, [first])
     tables = [run.predict(number, *pair) for number, pair in enumerate(pairs)]
     return _in_order(pd.concat(tables, ignore_index=True), dataset)
 
@@ -122,7 +129,7 @@ def cross_validate(
 class _Folds:
     factory: Callable[[], Model]
     config: TrainConfig
-    sampler: Callable[[Dataset], Sampler] | None
+    samplers: Sequence[Sampler | None]
     folder: Path | None
     progress: bool
     made: list[Model]
@@ -137,8 +144,7 @@ class _Folds:
         model = self.made[0] if number == 0 else _make_model(self.factory, self.made)
         checkpoints = None if own is None else own / "checkpoints"
         trainer = Trainer(self.config, progress=self.progress, checkpoint_folder=checkpoints)
-        plan = None if self.sampler is None else self.sampler(train)
-        trainer.fit(model, train, sampler=plan, resume=own is not None)
+        trainer.fit(model, train, sampler=self.samplers[number], resume=own is not None)
         if trainer.stopped_ == "interrupt":
             raise KeyboardInterrupt
         found = trainer.predict(model, test).assign(**{FOLD: np.int64(number)})

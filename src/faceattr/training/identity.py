@@ -48,15 +48,31 @@ def run_identity(
 
 
 def folds_identity(
-    dataset: Dataset, model: Model, config: TrainConfig, k: int, groups: str | None
+    dataset: Dataset,
+    model: Model,
+    config: TrainConfig,
+    folds: dict[str, Any],
+    plans: Iterable[Plan],
 ) -> dict[str, Any]:
     """Return the configuration, the network, the data and the folds of a cross-validation.
 
     Of the data it takes ids and all columns, and no pixels, which each fold's checkpoints look at.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    model : Model
+    config : TrainConfig
+    folds : dict
+        What the folds were made by, as plain JSON types.
+    plans : iterable of numpy.ndarray
+        The first epoch's plan of each fold, which stands for its sampler; empty without samplers.
     """
     table = dataset.table
     columns = {name: _digest(map(_cell, table[name])) for name in table if name != "path"}
-    folds = {"k": k, "groups": groups, "images": len(dataset)}
+    folds = {**folds, "images": len(dataset)}
+    if digests := [_digest([plan.tobytes()]) for plan in plans]:
+        folds["plans"] = digests
     return _plain({**_recipe(config, model), "folds": folds, "columns": columns})
 
 
@@ -67,6 +83,7 @@ def _recipe(config: TrainConfig, model: Model) -> dict[str, Any]:
         "augment": asdict(as_policy(config.augment, "augment")),
         "repeat_augment": None if repeats is None else asdict(as_policy(repeats, "repeat_augment")),
         "network": describe_network(model),
+        "started_from": model.started_from,
     }
 
 

@@ -13,7 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from faceattr._ranges import label_columns
-from faceattr._validation import check_choice, check_integer, check_number, check_unique
+from faceattr._validation import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_unique,
+    plain_number,
+)
 from faceattr.binning import Bins
 from faceattr.data._core import IndexedImages
 from faceattr.data.sampling.cells import BalanceSpec, Cells, make_cells
@@ -209,10 +215,10 @@ class BalancedSampler:
             "kind": type(self).__name__,
             "by": list(self._columns),
             "bins": {name: _plain_spec(spec) for name, spec in (self.bins or {}).items()},
-            "strength": self.strength,
-            "max_repeats": self.max_repeats,
-            "epoch_size": self._size,
-            "seed": self.seed,
+            "strength": plain_number(self.strength),
+            "max_repeats": plain_number(self.max_repeats),
+            "epoch_size": plain_number(self._size),
+            "seed": plain_number(self.seed),
             "missing": self.missing,
         }
 
