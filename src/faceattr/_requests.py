@@ -15,10 +15,10 @@ from PIL import Image
 
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import (
-    IMAGE_SUFFIXES,
     ImageSource,
     UInt8Image,
     image_names,
+    is_image_name,
     key_of_bytes,
     read_bytes,
     read_image,
@@ -182,7 +182,7 @@ def _from_table(images: ImageTable) -> Requests:
 
 def _check_name(path: Path, argument: str) -> None:
     """Raise for a path that is no file and does not look like one: a folder that is misspelt."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES and not path.exists():
+    if not is_image_name(path.name) and not path.exists():
         raise InvalidArgumentError(
             "no such file or folder", argument=argument, found=repr(str(path))
         )

@@ -211,11 +211,12 @@ def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iter
                 continue
             if entry.is_dir():
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", parents | {here})
-            elif _is_image(entry.name):
+            elif is_image_name(entry.name):
                 yield prefix + entry.name
 
 
-def _is_image(name: str) -> bool:
+def is_image_name(name: str) -> bool:
+    """Tell whether a file is taken for an image by its name, be it one that is not read."""
     return ending_of(name) in IMAGE_SUFFIXES | UNREAD_SUFFIXES
 
 

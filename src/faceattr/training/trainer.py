@@ -186,8 +186,8 @@ class Trainer:
         TrainingError
             If only one class is labelled; if a loss or gradient is no number (the images are
             named); if another training uses the folder; or if the checkpoint is that of another
-            configuration, network, starting weights or data. (A module of the user's own is not told
-            by its weights, which may be drawn anew in each process.)
+            configuration, network, starting weights or data. (Those of a module of the user's own
+            are not looked at: they may be drawn anew in each process.)
         OutputError
             If a checkpoint or the cache cannot be written.
         KeyboardInterrupt
