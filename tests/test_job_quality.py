@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from faceattr.cli import main
-from faceattr.exceptions import InvalidArgumentError, TableError
+from faceattr.exceptions import DataError, InvalidArgumentError, TableError
 from faceattr.jobs import run_merge, run_quality
 from faceattr.quality import QUALITY_METRICS, QualityFilter, presets, quality_metric
 from faceattr.tables import read_table
@@ -135,7 +135,7 @@ def test_what_cannot_be_done_is_said_first(
     Path("empty").mkdir()
     Path("old.csv").write_text("sample_id\n", encoding="utf-8")
     given = {"source": "photos", "quality_filter": make(), **options}
-    with pytest.raises(InvalidArgumentError) as caught:
+    with pytest.raises((InvalidArgumentError, DataError)) as caught:
         run_quality(**given)  # type: ignore[arg-type]
     assert caught.value.argument == argument
     assert calls.take() == 0
@@ -249,13 +249,19 @@ def test_thresholds_that_are_none(run, text: str) -> None:
         (["photos", "--metric", "nope"], 2, "unknown quality metric"),
         (["photos", "--metric", "t_light", "--weights", "mine"], 2, "weights"),
         (["photos", "--metric", "t_light", "--threshold", "t_light=9,3"], 2, "nothing lies"),
-        (["nowhere"], 2, "neither a folder"),
+        (["nowhere"], 1, "neither a folder"),
+        (["empty"], 1, "holds no image"),
+        (["foreign.csv", "--quiet"], 1, "sample_id"),
+        (["photos", *["--threshold", "t_light=9,"] * 2], 2, "given twice"),
+        (["photos", *["--quantile", "t_light=0.1,"] * 2], 2, "given twice"),
         (["nowhere.csv", "--metric", "t_light"], 1, "no such file"),
         (["old.csv", "--threshold", "t_light=9,"], 1, "not in the table"),
     ],
 )
 def test_errors_are_one_paragraph(run, argv: list[str], code: int, message: str) -> None:
     Path("old.csv").write_text("sample_id,t_red\na,3\n", encoding="utf-8")
+    Path("foreign.csv").write_text("id,t_light\na,3\nb,\n", encoding="utf-8")
+    Path("empty").mkdir()
     found, out, err = run("quality", *argv)
     assert (found, out) == (code, "")
     assert message in err

@@ -148,7 +148,7 @@ def test_what_cannot_be_divided(model: Path, photos: Path) -> None:
     with pytest.raises(InvalidArgumentError, match=r"given more than once; rows: 'photos/0\.png'"):
         run_prediction(model, [photos, photos / "0.png"], shard="1/2", output="p.csv")
     Path("nothing").mkdir()
-    with pytest.raises(InvalidArgumentError, match="holds no image"):
+    with pytest.raises(DataError, match="holds no image"):
         run_prediction(model, "nothing", shard="1/2", output="p.csv")
     with pytest.raises(DataError, match="no image"):
         run_duplicates("nothing")

@@ -329,7 +329,7 @@ def test_predictions_need_images_and_a_table_to_go_to(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidArgumentError, match="holds no image"):
+    with pytest.raises(DataError, match="holds no image"):
         run_prediction(saved, [tmp_path / "empty", "x.png"])
     with pytest.raises(InvalidArgumentError, match="no image is given"):
         run_prediction(saved, [])

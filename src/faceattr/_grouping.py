@@ -133,6 +133,13 @@ def join_quality(
     TableError
         If ids are repeated in the quality table, none is shared, or a column is in neither table.
     """
+    if quality is not None and not isinstance(quality, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument="quality",
+            expected="a pandas DataFrame",
+            found=type(quality).__name__,
+        )
     wanted = [name for name in by if name not in table.columns]
     known = [] if quality is None else list(quality.columns)
     absent = [name for name in wanted if name not in known]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import (
     ImageSource,
     UInt8Image,
@@ -142,7 +142,7 @@ def gather_requests(inputs: ImagesInput, argument: str = "inputs") -> Requests:
     ------
     InvalidTypeError
         If something is no image, path or data set.
-    InvalidArgumentError
+    DataError
         If a folder holds no image file, or a path is neither a file nor the name of an image.
     """
     if isinstance(inputs, str | Path) and Path(inputs).is_dir():
@@ -183,17 +183,13 @@ def _from_table(images: ImageTable) -> Requests:
 def _check_name(path: Path, argument: str) -> None:
     """Raise for a path that is no file and does not look like one: a folder that is misspelt."""
     if not is_image_name(path.name) and not path.exists():
-        raise InvalidArgumentError(
-            "no such file or folder", argument=argument, found=repr(str(path))
-        )
+        raise DataError("no such file or folder", argument=argument, found=repr(str(path)))
 
 
 def _from_folder(folder: Path, argument: str) -> Requests:
     names = image_names(folder)
     if not names:
-        raise InvalidArgumentError(
-            "the folder holds no image", argument=argument, found=str(folder)
-        )
+        raise DataError("the folder holds no image", argument=argument, found=str(folder))
     start = str(folder / "_")[:-1]
     paths = text_array([start + name.replace("/", os.sep) for name in names])
     known = {"sample_id": text_array(names), "path": paths}

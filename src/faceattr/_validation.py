@@ -14,6 +14,7 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, OutputEr
 __all__ = [
     "check_choice",
     "check_integer",
+    "check_names",
     "check_no_text",
     "check_number",
     "check_output_folder",
@@ -123,6 +124,21 @@ def check_unique(values: Iterable[str], argument: str) -> None:
         raise InvalidArgumentError(
             "given more than once", argument=argument, rows=list(repeated), expected="unique values"
         )
+
+
+def check_names(names: object, argument: str) -> tuple[str, ...]:
+    """Return a name, or a sequence of different names, as a tuple."""
+    given = (names,) if isinstance(names, str) else names
+    listed = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in listed):
+        raise InvalidTypeError(
+            "not names of columns",
+            argument=argument,
+            expected="a sequence of text",
+            found=_describe(names),
+        )
+    check_unique(listed, argument)
+    return listed
 
 
 def check_output_folder(folder: str | Path, argument: str) -> Path:

@@ -5,6 +5,7 @@ Bins are right-closed, ``(low, high]``, and the lowest edge belongs to the first
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from faceattr._validation import check_integer
+from faceattr._validation import check_integer, check_number
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 
 __all__ = ["AGE_BINS", "USUAL_BINS", "BinSpec", "Bins", "make_bins", "usual_bins"]
@@ -93,7 +94,7 @@ class Bins:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        edges = tuple(None if edge is None else float(edge) for edge in self.edges)
+        edges = tuple(None if edge is None else _edge(edge) for edge in self.edges)
         _check_edges(edges)
         labels = tuple(str(label) for label in self.labels) or _edge_labels(edges, None)
         if len(labels) != len(edges) - 1 or len(set(labels)) < len(labels):
@@ -231,6 +232,13 @@ def _as_numbers(
         raise InvalidTypeError(
             "not numbers", argument="values", expected="numbers to be binned", found=str(error)
         ) from error
+
+
+def _edge(edge: object) -> float:
+    try:
+        return check_number(edge, "edges")
+    except InvalidArgumentError:  # not finite, which is told with all edges
+        return math.nan
 
 
 def _check_edges(edges: tuple[float | None, ...]) -> None:

@@ -285,6 +285,8 @@ def task_from_dict(data: Mapping[str, Any]) -> Task:
             return RegressionTask(**fields)
         if data.get("kind") == "classification":
             return ClassificationTask(**fields)
+    except InvalidTypeError:
+        raise
     except TypeError as error:
         raise InvalidArgumentError(
             "not the description of a task", argument="task", found=str(error)

@@ -420,3 +420,28 @@ def test_the_figure_has_a_panel_a_column_and_one_of_all_cells():
     assert texts[0].startswith("n = ")
     lines = BalancedSampler(many(0, 300), "age", {"age": LabelDistributionSmoothing()}).plot()
     assert len(lines.axes[0].lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"by": [["age", "gender"]]}, "by"),
+        ({"by": None}, "by"),
+        ({"by": ["luminance"], "quality": {"luminance": 1}}, "quality"),
+        ({"by": ["age"], "bins": {"age": ["a", 18]}}, "edges"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_named(arguments, named):
+    with pytest.raises(InvalidTypeError) as caught:
+        BalancedSampler(Dataset.synthetic(8, size=16), **arguments).report()
+    assert named in str(caught.value.argument)
+
+
+def test_rounding_leaves_no_value_outside_of_the_narrow_bins():
+    faces = Dataset.synthetic(6, size=16)
+    table = faces.table.assign(score=[0.6, 0.7, 0.8, 0.9, 0.65, 0.9])
+    smoothing = LabelDistributionSmoothing(width=0.3)
+    sampler = BalancedSampler(
+        Dataset(table, tasks=faces.tasks), by=["score"], bins={"score": smoothing}
+    )
+    assert sampler.report().cells["n"].sum() == 6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from faceattr import BinnedEvaluator, ClassificationTask, RegressionTask
 from faceattr.evaluation import Calibrator, compare, risk_coverage
 from faceattr.evaluation.shares import share_interval
 from faceattr.exceptions import InvalidTypeError, TableError
+from faceattr.explain.plots import short_name
 from faceattr.tables import tasks_from_predictions
 
 
@@ -139,6 +142,16 @@ class TestTasks:
         assert tasks_from_predictions(table)["smile"].classes == ("0", "1")
         found = BinnedEvaluator(n_boot=0).evaluate(table)
         assert found.overall("smile").T["accuracy"]["overall"] == 1.0
+
+
+class TestNames:
+    def test_a_dollar_is_a_dollar(self, tmp_path: Path) -> None:
+        labels = ["$5_$10", "$10+"] * 10
+        table = make_ages(20).assign(income=labels, income_pred=labels, camera=labels)
+        found = BinnedEvaluator(by="camera", n_boot=5, min_count=2).evaluate(table)
+        assert found.plot().savefig(tmp_path / "figure.png") is None
+        assert found.to_html(tmp_path / "page.html").is_file()
+        assert short_name("odd/\udcff\udcfe_$1_$2.jpg") == "\\udcff\\udcfe_$1_$2.jpg"
 
 
 class TestComparing:

@@ -331,3 +331,21 @@ def test_grid_and_own_parts_with_names() -> None:
         predict=brightness, tasks=[AGE, GENDER], segments=cells, num_samples=30
     ).explain(image)[0]
     assert found.weights("age").index.tolist() == ["row 1, column 1", "row 2, column 1"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lambda n: (np.zeros((n, 1)), np.zeros((n, 2))),
+        lambda n: {"light": [[1.0], [1.0, 2.0]]},
+        lambda n: torch.zeros((n, 1), requires_grad=True),
+    ],
+)
+def test_what_is_no_array_is_told(found):
+    explainer = Explainer(
+        predict=lambda images: found(len(images)),
+        tasks=[RegressionTask("light")],
+        num_samples=20,
+    )
+    with pytest.raises(InvalidArgumentError, match=r"what is no array|another shape"):
+        explainer.explain(np.zeros((32, 32, 3), np.uint8))

@@ -12,9 +12,9 @@ from threading import Lock
 import numpy as np
 import pytest
 
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import DECODE_VERSION
-from faceattr.quality import QUALITY_METRICS, QualityFilter, quality_metric
+from faceattr.quality import QUALITY_METRICS, Complaint, QualityFilter, quality_metric
 from faceattr.quality.finding import metric_tag
 from quality_samples import Calls, noisy
 
@@ -213,3 +213,17 @@ def test_the_library_is_known_by_its_versions_alone() -> None:
     quality_metric("t_own")(QUALITY_METRICS.get("luminance", argument="x").function)
     own = QualityFilter(metrics=["t_own"]).metric_versions()["t_own"]
     assert own.startswith(f"t_own/1//decode {DECODE_VERSION}/")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"range": ("a", None)},
+        {"complaints": (None, "too red")},
+        {"complaints": Complaint("a", "b")},
+    ],
+)
+def test_wrong_declarations_are_told_at_once(options):
+    with pytest.raises(InvalidTypeError):
+        quality_metric("declared_wrongly", **options)
+    assert "declared_wrongly" not in QUALITY_METRICS

@@ -16,7 +16,7 @@ from faceattr import Dataset
 from faceattr._parallel import map_processes
 from faceattr._requests import FILES
 from faceattr.data import ImageCache
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 from faceattr.images import read_image
 from faceattr.quality import (
     QUALITY_METRICS,
@@ -126,7 +126,7 @@ def test_what_is_no_image_is_refused(wrong: object) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match="holds no image"):
+    with pytest.raises(DataError, match="holds no image"):
         score(tmp_path)
 
 

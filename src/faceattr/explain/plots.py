@@ -130,5 +130,5 @@ def label_of(explanation: Explanation, task: str, cls: str | None = None) -> str
 
 def short_name(sample_id: str) -> str:
     """Return the name of a file without its folders, cut where it is long."""
-    name = PurePosixPath(sample_id).name
+    name = PurePosixPath(sample_id).name.encode("utf-8", "backslashreplace").decode()
     return name if len(name) <= _NAME_CHARACTERS else "..." + name[3 - _NAME_CHARACTERS :]

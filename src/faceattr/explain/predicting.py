@@ -97,7 +97,7 @@ class Predictor:
         found = self.function(images)
         if isinstance(found, Mapping):
             found = self._joined(found, len(images))
-        values = np.asarray(found)
+        values = _as_array(found)
         wanted = (len(images), len(self.outputs))
         if values.ndim == 1 and wanted[1] == 1:
             values = values[:, None]
@@ -117,13 +117,22 @@ class Predictor:
             raise _wrong(f"nothing for task {missing[0]!r}", str(list(self.tasks)), str([*found]))
         parts: list[npt.NDArray[Any]] = []
         for name, task in self.tasks.items():
-            values, width = np.asarray(found[name]), len(classes_of(task))
+            values, width = _as_array(found[name]), len(classes_of(task))
             if values.ndim == 1 and width == 1:
                 values = values[:, None]
             if values.shape != (n, width):
                 raise _wrong(f"another shape for {name!r}", str((n, width)), _shown(values))
             parts.append(values)
         return np.concatenate(parts, axis=1)
+
+
+def _as_array(found: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(found)
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's where gradients are wanted
+        raise _wrong(
+            "what is no array", "an array, or {task: array}", f"{type(found).__name__} ({error})"
+        ) from error
 
 
 def make_predictor(model: object, predict: object, tasks: object, batch_size: int) -> Predictor:

@@ -189,8 +189,10 @@ def find_faces(
     ------
     InvalidTypeError
         If `photos` holds something that is no image, path or Dataset.
+    DataError
+        If a folder holds no image.
     InvalidArgumentError
-        If a folder holds no image, or a setting of the detector is outside its limits.
+        If a setting of the detector is outside its limits.
     ModelFileError
         If the detector's file is missing, or no YuNet.
     TableError

@@ -327,5 +327,5 @@ def _check_no_model(inputs: list[str | Path]) -> None:
         )
 
 
-def _no_image(folder: str | Path) -> InvalidArgumentError:
-    return InvalidArgumentError("the folder holds no image", argument="inputs", found=str(folder))
+def _no_image(folder: str | Path) -> DataError:
+    return DataError("the folder holds no image", argument="inputs", found=str(folder))

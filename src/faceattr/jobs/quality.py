@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceattr.exceptions import FaceAttrError, InvalidArgumentError
+from faceattr.exceptions import DataError, FaceAttrError, InvalidArgumentError
 from faceattr.jobs._checks import check_file, table_file
 from faceattr.jobs._parts import ListedImages, Listing, Part, check_part, list_folder, save_part
 
@@ -57,10 +57,12 @@ def run_quality(
     Raises
     ------
     DataError
-        If the folder cannot be read, or there are no scores to learn a threshold from; of a table,
-        if it lacks a metric that has a threshold.
+        If there is no such folder, it cannot be read or holds no image, or there are no scores to
+        learn a threshold from.
+    TableError
+        Of a table, if it lacks the ids, or a metric that has a threshold.
     InvalidArgumentError, InvalidTypeError
-        If the folder holds no image, `output` or `page` is no name of such a file, there is no such
+        If `output` or `page` is no name of such a file, there is no such
         part, or the filter cannot be used.
     OutputError
         If a file cannot be written.
@@ -100,10 +102,13 @@ def _scores(
             argument="page",
             hint="give the folder of the images; kept scores are not computed again",
         )
+    from faceattr.quality.flags import check_quality
     from faceattr.tables import read_table
 
     chosen.metric_versions()  # which checks the filter before anything is read
-    return read_table(source)
+    table = read_table(source)
+    check_quality(table, {}, repeats=True)
+    return table
 
 
 def _flagged(table: pd.DataFrame, chosen: QualityFilter) -> pd.DataFrame:
@@ -153,7 +158,7 @@ def _listed(source: Path) -> Listing:
     from faceattr.images import image_names
 
     if not source.is_dir():
-        raise InvalidArgumentError(
+        raise DataError(
             "neither a folder of images nor a quality table",
             argument="source",
             expected="a folder, or a file that ends in .csv or .parquet",
@@ -161,7 +166,5 @@ def _listed(source: Path) -> Listing:
         )
     names = image_names(source)
     if not names:
-        raise InvalidArgumentError(
-            "the folder holds no image", argument="source", found=str(source)
-        )
+        raise DataError("the folder holds no image", argument="source", found=str(source))
     return list_folder(source, names)

@@ -251,9 +251,11 @@ def read_task(item: object, argument: str) -> Task:
     description = check_mapping(item, argument)
     try:
         return task_from_dict(description)
+    except (InvalidArgumentError, InvalidTypeError) as error:
+        given = {name: getattr(error, name) for name in ("rows", "expected", "found", "hint")}
+        where = argument if error.argument is None else f"{argument}, {error.argument}"
+        raise type(error)(error.problem, argument=where, **given) from error
     except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InvalidArgumentError | InvalidTypeError):
-            raise
         raise InvalidArgumentError(
             "not the description of a task",
             argument=argument,

@@ -307,8 +307,10 @@ class Model(SavedModule):
         ------
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
+        DataError
+            If a folder holds no image.
         InvalidArgumentError
-            If a folder holds no image, or there is no such runtime.
+            If there is no such runtime.
         ModelFileError
             If the file of the face detector is missing, or no YuNet.
         ExportError, MissingDependencyError
@@ -346,7 +348,7 @@ class Model(SavedModule):
         ------
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
-        InvalidArgumentError
+        DataError
             If a folder holds no image.
         """
         from faceattr.models.torch_runtime import extract_features

@@ -130,9 +130,10 @@ class QualityFilter:
         InvalidTypeError
             If something is no image, path or data set, or comes from the image cache; or a metric
             returns no number.
+        DataError
+            If a folder holds no image.
         InvalidArgumentError
-            If a folder holds no image, there is no such metric, or one returns a number outside
-            its range.
+            If there is no such metric, or one returns a number outside its range.
         """
         metrics = self._metrics()
         requests = gather_requests(images, "images")

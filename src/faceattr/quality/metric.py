@@ -13,8 +13,8 @@ from functools import partial
 from typing import Literal, TypeAlias
 from weakref import WeakSet
 
-from faceattr._validation import check_choice, check_integer
-from faceattr.exceptions import InvalidArgumentError
+from faceattr._validation import check_choice, check_integer, check_number
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.quality.columns import is_reserved
 from faceattr.registry import Registry
@@ -216,8 +216,8 @@ def quality_metric(
     ...     return float(image[:, :, 0].mean())
     """
     _check_name(name)
-    low = -math.inf if range[0] is None else float(range[0])
-    high = math.inf if range[1] is None else float(range[1])
+    low = -math.inf if range[0] is None else check_number(range[0], "range")
+    high = math.inf if range[1] is None else check_number(range[1], "range")
     if not low < high:
         raise InvalidArgumentError(
             "an empty range",
@@ -228,6 +228,7 @@ def quality_metric(
     if worse is not None:
         check_choice(worse, "worse", ("high", "low", "both"))
     check_integer(version, "version", low=1)
+    _check_complaints(complaints)
 
     def register(function: QualityFunction) -> QualityFunction:
         metric = QualityMetric(
@@ -249,6 +250,17 @@ def quality_metric(
         return function
 
     return register
+
+
+def _check_complaints(complaints: object) -> None:
+    pair = tuple(complaints) if isinstance(complaints, tuple | list) else ()
+    if len(pair) != 2 or not all(item is None or isinstance(item, Complaint) for item in pair):
+        raise InvalidTypeError(
+            "not two complaints",
+            argument="complaints",
+            expected="a pair of Complaint or None: of an image below its limit, and above it",
+            found=repr(complaints),
+        )
 
 
 def _is_former_self(name: str, function: QualityFunction) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from faceattr._grouping import MISSING, Grouping, JointGroups, group_rows
 from faceattr._ranges import known_rows, with_middles
-from faceattr._validation import check_no_text, check_unique
+from faceattr._validation import check_names, check_no_text
 from faceattr.binning import BinSpec
 from faceattr.exceptions import InvalidArgumentError, TableError
 from faceattr.tasks import ClassificationTask, TaskSet
@@ -67,7 +67,7 @@ def cell_table(
     unknown = [name for name in bins if name not in table.columns]
     if by is not None:
         check_no_text(by, "by", "a sequence of columns")
-        check_unique(by, "by")
+        check_names(by, "by")
         unknown += [name for name in by if name not in table.columns or name in _OWN]
     if unknown:
         raise TableError(
@@ -79,6 +79,7 @@ def cell_table(
     groups = _default_groups(rows, tasks, bins) if by is None else [
         group_rows(rows, name, bins, tasks, MISSING) for name in by
     ]  # fmt: skip
+    _check_bins(groups, bins)
     _check_size(groups)
     return _count(groups, rows, min_images)
 
@@ -101,6 +102,19 @@ def _is_group(rows: pd.DataFrame, column: str) -> bool:
     dtype = rows[column].dtype
     words = pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype)
     return words and _FEW_VALUES[0] <= rows[column].nunique() <= _FEW_VALUES[1]
+
+
+def _check_bins(groups: Sequence[Grouping], bins: Mapping[str, BinSpec]) -> None:
+    columns = [group.column for group in groups]
+    stray = [name for name in bins if name not in columns]
+    if stray:
+        raise InvalidArgumentError(
+            "bins of a column that is not counted",
+            argument="bins",
+            rows=stray,
+            expected=f"among {columns}",
+            hint=f"by={[*columns, *stray]}",
+        )
 
 
 def _check_size(groups: Sequence[Grouping]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from faceattr.data.audit.label_errors import check_installed, score_classes, sco
 from faceattr.exceptions import DataError, TableError
 from faceattr.tables import check_ids, pred_column, prob_column
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Suspects", "find_suspects", "no_suspects"]
 
@@ -163,7 +166,8 @@ def _check_probabilities(
     shares: Numbers, predicted: npt.NDArray[np.bool_], ids: pd.Series, task: str
 ) -> None:
     with np.errstate(invalid="ignore"):
-        fits = (shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 0.01)
+        inside = ((shares >= 0) & (shares <= 1 + 1e-6)).all(axis=1)
+        fits = inside & (np.abs(shares.sum(axis=1) - 1) < 0.01)
     wrong = np.flatnonzero(predicted & ~fits)
     if len(wrong):
         raise TableError(
@@ -186,11 +190,13 @@ def _numbers(
     distance = np.maximum(np.maximum(low[rows] - own, own - high[rows]), 0.0)
     spread = f"{task.name}_std"
     known = _column(aligned, spread)[rows] if spread in aligned.columns else None
-    deviations = _deviations(distance, own, known)
+    ids = table["sample_id"].to_numpy(dtype=object)[rows]
+    usual = _usual_error(distance, own, ids)
+    deviations = _deviations(distance, usual, known)
     pairs = zip(low[rows].tolist(), high[rows].tolist(), strict=True)
     found = pd.DataFrame(
         {
-            "sample_id": table["sample_id"].to_numpy(dtype=object)[rows],
+            "sample_id": ids,
             "label": [range_text(*pair) for pair in pairs],
             "prediction": [f"{value:.1f}" for value in own.tolist()],
             "score": score_numbers(deviations),
@@ -200,25 +206,41 @@ def _numbers(
     return found, predicted
 
 
-def _deviations(distance: Numbers, prediction: Numbers, spread: Numbers | None) -> Numbers:
-    """Return distances in units of the usual error, of which half are below 0.67."""
-    if not len(distance) or not distance.any():
+def _deviations(distance: Numbers, usual: Numbers, spread: Numbers | None) -> Numbers:
+    """Return distances in units of the expected error, of which half are below 0.67."""
+    if not distance.any():
         return np.zeros(len(distance))
     # What lies within its range says little about the usual error.
     overall = float(np.median(distance[distance > 0])) / _NORMAL
-    usable = spread is not None and bool((np.isfinite(spread) & (spread > 0)).all())
-    scale = spread if usable and spread is not None else _usual_error(distance, prediction)
+    scale = usual
+    if spread is not None:
+        known = np.isfinite(spread) & (spread > 0)
+        scale = np.where(known, spread, usual)
+        if not known.all():
+            _log.warning(
+                "%d of %d predictions have no deviation above 0: the usual error of images with "
+                "like predictions stands for it",
+                int((~known).sum()),
+                len(known),
+            )
     scaled = distance / np.maximum(scale, 0.05 * overall)
     return np.asarray(scaled * _NORMAL / np.median(scaled[scaled > 0]), dtype=np.float64)
 
 
-def _usual_error(distance: Numbers, prediction: Numbers) -> Numbers:
-    """Return the median distance of images with like predictions."""
+def _usual_error(distance: Numbers, prediction: Numbers, ids: npt.NDArray[np.object_]) -> Numbers:
+    """Return the median distance of images with like predictions, in years or the like.
+
+    Images with the same prediction have the same, whatever the order of the rows: they stand in the
+    window in an order that their ids decide, and share the mean of what it gives.
+    """
+    if not distance.any():
+        return distance
     window = int(np.clip(len(distance) // 10, _LEAST_WINDOW, _WINDOW))
-    order = np.argsort(prediction, kind="stable")
+    order = np.lexsort([pd.util.hash_array(ids), prediction])
     medians = pd.Series(distance[order]).rolling(window, center=True, min_periods=1).median()
+    shared = medians.groupby(prediction[order]).transform("mean")
     usual = np.empty(len(distance))
-    usual[order] = medians.to_numpy()
+    usual[order] = shared.to_numpy()
     return np.maximum(usual, 0.25 * float(np.median(distance[distance > 0])))
 
 

@@ -16,8 +16,8 @@ from faceattr._ranges import label_columns
 from faceattr._validation import (
     check_choice,
     check_integer,
+    check_names,
     check_number,
-    check_unique,
     plain_number,
 )
 from faceattr.binning import Bins
@@ -224,12 +224,11 @@ class BalancedSampler:
 
     @cached_property
     def _columns(self) -> tuple[str, ...]:
-        columns = (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        columns = check_names(self.by, "by")
         if not columns:
             raise InvalidArgumentError(
                 "nothing to balance", argument="by", expected='columns, such as ["age", "gender"]'
             )
-        check_unique(columns, "by")
         if self.bins is not None and not isinstance(self.bins, Mapping):
             raise InvalidTypeError(
                 "not a mapping",

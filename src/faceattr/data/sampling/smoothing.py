@@ -91,6 +91,8 @@ class LabelDistributionSmoothing:
                 hint="LabelDistributionSmoothing(width=...) in the unit of the label",
             )
         edges = self.width * np.arange(first - 1, last + 1)
+        # 3 x 0.3 is less than 0.9: rounding must leave no value outside.
+        edges[0], edges[-1] = min(edges[0], finite.min()), max(edges[-1], finite.max())
         if self.width == 1 and not (finite % 1).any():
             return Bins(tuple(edges), tuple(f"{edge:g}" for edge in edges[1:]))
         return Bins(tuple(edges))

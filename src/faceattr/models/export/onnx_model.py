@@ -137,7 +137,7 @@ class OnnxModel:
         ------
         InvalidTypeError
             If `inputs` holds something that is no image, path or Dataset.
-        InvalidArgumentError
+        DataError
             If a folder holds no image.
         """
         return predict(self._runtime, inputs, batch_size=batch_size, progress=progress, faces=faces)
