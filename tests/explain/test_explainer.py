@@ -340,6 +340,7 @@ def test_grid_and_own_parts_with_names() -> None:
         lambda n: {"light": [[1.0], [1.0, 2.0]]},
         lambda n: torch.zeros((n, 1), requires_grad=True),
     ],
+    ids=["tuple", "ragged", "graph"],
 )
 def test_what_is_no_array_is_told(found):
     explainer = Explainer(
