@@ -17,6 +17,7 @@ from torch import nn
 
 from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
 from faceattr.exceptions import (
+    DataError,
     InvalidArgumentError,
     InvalidTypeError,
     TableError,
@@ -228,7 +229,7 @@ def test_predict_a_folder_gives_relative_ids(model, picture, tmp_path):
 
 
 def test_a_folder_without_images_is_an_error(model, tmp_path):
-    with pytest.raises(InvalidArgumentError, match="no image"):
+    with pytest.raises(DataError, match="no image"):
         model.predict(tmp_path)
 
 
