@@ -53,6 +53,8 @@ UNREAD_SUFFIXES = frozenset(
 )
 """Endings of images that are found as well, and are not read: each gets its reason."""
 
+_FOUND = IMAGE_SUFFIXES | UNREAD_SUFFIXES
+
 MAX_PIXELS = 100_000_000
 """Images of more pixels are refused before they are decoded (10,000 x 10,000)."""
 
@@ -217,7 +219,7 @@ def _walk(folder: str, prefix: str, parents: frozenset[tuple[int, int]]) -> Iter
 
 def is_image_name(name: str) -> bool:
     """Tell whether a file is taken for an image by its name, be it one that is not read."""
-    return ending_of(name) in IMAGE_SUFFIXES | UNREAD_SUFFIXES
+    return ending_of(name) in _FOUND
 
 
 def ending_of(name: str) -> str:
