@@ -133,13 +133,7 @@ def join_quality(
     TableError
         If ids are repeated in the quality table, none is shared, or a column is in neither table.
     """
-    if quality is not None and not isinstance(quality, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="quality",
-            expected="a pandas DataFrame",
-            found=type(quality).__name__,
-        )
+    scored = None if quality is None else check_ids(quality, "quality", allow_repeats=True)
     wanted = [name for name in by if name not in table.columns]
     known = [] if quality is None else list(quality.columns)
     absent = [name for name in wanted if name not in known]
@@ -151,10 +145,9 @@ def join_quality(
             found=repr(absent[0]),
             hint=hint if quality is None else None,
         )
-    if quality is None:
+    if quality is None or scored is None:
         return table, frozenset()
     ids = check_ids(table, argument, allow_repeats=True)
-    scored = check_ids(quality, "quality", allow_repeats=True)
     _check_match(ids, scored, argument)
     columns = quality.set_index("sample_id")[wanted].reindex(ids.to_list())
     columns.index = table.index

@@ -75,9 +75,6 @@ class Model(SavedModule):
     card : str or None
         The model card, Markdown; saved beside the model as ``MODEL_CARD.md``. Training ends it,
         since it was written of other weights.
-    started_from : str or None
-        A digest of the weights that the model was built or loaded with, by which trainings are told
-        apart; None for a module of the user's own that was not loaded.
     licence_text : str or None
         The licence of the weights in full; saved beside the model as ``LICENSE.txt``, and left in
         place by training.
@@ -142,11 +139,10 @@ class Model(SavedModule):
         self.info: dict[str, Any] = {}
         self.card: str | None = None
         self.licence_text: str | None = None
+        self._started_from: str | None = None
         self._frozen: list[nn.Parameter] | None = None
         self._calibration: Calibration | None = None
         self.to(memory_format=torch.channels_last)
-        # A module of the user's own may start anew in every process, which is no other training.
-        self.started_from = None if built.name is None else digest_weights(self)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return the raw outputs of every head.
@@ -196,6 +192,17 @@ class Model(SavedModule):
         if not frozen:
             self._frozen = None
         return self.train(self.training)
+
+    @property
+    def started_from(self) -> str | None:
+        """A digest of the weights as they were when it was first asked for, as a training does.
+
+        By it trainings are told apart. None for a module of the user's own, whose weights may be
+        drawn anew in every process: that is no other training.
+        """
+        if self._started_from is None and self.backbone_name is not None:
+            self._started_from = digest_weights(self)
+        return self._started_from
 
     @property
     def calibration(self) -> Calibration | None:

@@ -20,7 +20,6 @@ from faceattr.calibration import Calibration
 from faceattr.exceptions import FaceAttrError, InvalidTypeError, ModelFileError, OutputError
 from faceattr.faces.template import CROP_TEMPLATE
 from faceattr.models._files import CARD_NAME, CONFIG_NAME, LICENCE_NAME, WEIGHTS_NAME
-from faceattr.models._start import digest_weights
 from faceattr.models.bundled import give_notice
 from faceattr.models.precision import PRECISIONS, in_precision
 from faceattr.tasks import TaskSet
@@ -139,7 +138,6 @@ def load_model(folder: str | Path, *, backbone: nn.Module | None = None) -> Mode
     config = _read_config(path / CONFIG_NAME)
     model = _build(config, path, backbone)
     _load_strictly(model, _read_weights(path / WEIGHTS_NAME), path)
-    model.started_from = digest_weights(model)
     model.card = _read_text(path / CARD_NAME)
     model.licence_text = _read_text(path / LICENCE_NAME)
     _load_calibration(model, config, path)
