@@ -54,6 +54,17 @@ class TestFastPath:
         assert images.plain_jpeg_size(data) == (40, 56)  # so OpenCV decodes it
         np.testing.assert_array_equal(read_image(data), as_pil_reads(data))
 
+    def test_an_orientation_in_xmp_alone_turns_too(self) -> None:
+        plain = jpeg(1, None)
+        xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/'
+        xmp += b'02/22-rdf-syntax-ns#"><rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"'
+        xmp += b' tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+        segment = b"http://ns.adobe.com/xap/1.0/\0" + xmp
+        data = plain[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + plain[2:]
+        assert images.plain_jpeg_size(data) is None
+        assert read_image(data).shape == (56, 40, 3)
+        np.testing.assert_array_equal(read_image(data), as_pil_reads(data))
+
     @given(
         height=st.integers(1, 70),
         width=st.integers(1, 70),
@@ -126,6 +137,11 @@ class TestKindsOfFiles:
 
     def test_floats_of_0_to_1_are_shares_of_white(self) -> None:
         values = np.array([[0.0, 0.5, 1.0]], dtype=np.float32)
+        found = read_image(encoded(Image.fromarray(values), "TIFF"))
+        np.testing.assert_array_equal(found[0, :, 0], [0, 127, 255])
+
+    def test_floats_a_little_beyond_white_too(self) -> None:
+        values = np.array([[0.0, 0.5, 1.02]], dtype=np.float32)
         found = read_image(encoded(Image.fromarray(values), "TIFF"))
         np.testing.assert_array_equal(found[0, :, 0], [0, 127, 255])
 

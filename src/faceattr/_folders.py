@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceattr.exceptions import OutputError
 
-__all__ = ["cache_folder", "delete_files", "file_size"]
+__all__ = ["cache_folder", "delete_files", "file_size", "is_folder", "is_there"]
 
 
 def cache_folder() -> Path:
@@ -24,6 +24,22 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "faceattr"
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is such a folder: not by a name too long for a path, or out of reach."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is such a file or folder, as `is_folder` does."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def file_size(path: Path) -> int:

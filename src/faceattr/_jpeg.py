@@ -11,6 +11,7 @@ MAX_SCANS = 100
 """Scans of an image, at most, as libtiff has it; encoders write about ten."""
 
 _MAX_SEGMENTS = 10_000
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", 0xDA
 # Between the bytes of a scan stand FF 00 and restart markers; anything else after FF is a marker.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
@@ -23,7 +24,8 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return (height, width) of a complete 8-bit gray or YCbCr JPEG; None for anything else.
 
     Only segments that every decoder steps over in the same way may come before the size, so that
-    nobody finds another size than the decoder does.
+    nobody finds another size than the decoder does. An orientation that XMP tells, which not every
+    decoder reads, is not plain either.
     """
     if not (data.startswith(_START) and data.endswith(_END)):
         return None
@@ -35,7 +37,9 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             bits, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
             plain = bits == 8 and components in (1, 3) and height > 0 and width > 0
             return (height, width) if plain else None
-        if marker not in _BEFORE_FRAME or length < 2:
+        segment = data[position + 4 : position + 2 + length]
+        turned_by_xmp = segment.startswith(_XMP) and b"Orientation" in segment
+        if marker not in _BEFORE_FRAME or length < 2 or turned_by_xmp:
             return None
         position += 2 + length
     return None

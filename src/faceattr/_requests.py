@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from faceattr._folders import is_folder, is_there
 from faceattr.exceptions import DataError, InvalidTypeError
 from faceattr.images import (
     ImageSource,
@@ -35,6 +37,16 @@ __all__ = [
     "gather_requests",
     "text_array",
 ]
+
+
+_NOT_THERE = "no such file or folder"
+_SHOWN = 200
+_FOREIGN = re.compile(r"(data:|https?://|s3://|gs://)", re.IGNORECASE)
+_FIRST_DOWNLOAD = "download it first: nothing is fetched over a network"
+_WAYS = {
+    "data:": "base64.b64decode(text.partition(',')[2]) returns the bytes",
+    **dict.fromkeys(["http://", "https://", "s3://", "gs://"], _FIRST_DOWNLOAD),
+}
 
 
 @runtime_checkable
@@ -143,12 +155,13 @@ def gather_requests(inputs: ImagesInput, argument: str = "inputs") -> Requests:
     InvalidTypeError
         If something is no image, path or data set.
     DataError
-        If a folder holds no image file, or a path is neither a file nor the name of an image.
+        If a folder holds no image file, or a path is neither a file nor the name of an image, such
+        as an address or an image as text.
     """
-    if isinstance(inputs, str | Path) and Path(inputs).is_dir():
+    if isinstance(inputs, str | Path) and is_folder(Path(inputs)):
         return _from_folder(Path(inputs), argument)
     if isinstance(inputs, str | Path):
-        _check_name(Path(inputs), argument)
+        _check_name(inputs, argument)
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST":
         # Arrays of a wrong kind are a mistake in the call, so they fail at once.
         return _from_items(
@@ -180,10 +193,19 @@ def _from_table(images: ImageTable) -> Requests:
     return Requests(table, len(table), int, reader, stacked)
 
 
-def _check_name(path: Path, argument: str) -> None:
+def _check_name(name: str | Path, argument: str) -> None:
     """Raise for a path that is no file and does not look like one: a folder that is misspelt."""
-    if not is_image_name(path.name) and not path.exists():
-        raise DataError("no such file or folder", argument=argument, found=repr(str(path)))
+    path = Path(name)
+    foreign = _FOREIGN.match(str(name))
+    if is_there(path) or (is_image_name(path.name) and not foreign):
+        return
+    raise DataError(
+        "an address, or an image as text, in place of a path" if foreign else _NOT_THERE,
+        argument=argument,
+        expected="a path, or the bytes of a file",
+        found=repr(str(name)[:_SHOWN] + ("..." if len(str(name)) > _SHOWN else "")),
+        hint=_WAYS[foreign.group(1).lower()] if foreign else None,
+    )
 
 
 def _from_folder(folder: Path, argument: str) -> Requests:
@@ -230,4 +252,7 @@ FILES = SourceReader(read_image, _key_of)
 
 def text_array(values: Sequence[str] | npt.NDArray[Any]) -> pd.api.extensions.ExtensionArray:
     """Return text as a column of the table's type "str"."""
-    return pd.array(values, dtype=pd.StringDtype(na_value=np.nan))
+    try:
+        return pd.array(values, dtype=pd.StringDtype(na_value=np.nan))
+    except UnicodeEncodeError:  # a file's name that is no UTF-8, where pyarrow stores the text
+        return pd.array(values, dtype=pd.StringDtype("python", na_value=np.nan))

@@ -65,6 +65,7 @@ KEY_BYTES = 16
 """Length of the key of a file's content: 128 bits, so that no two files share one by chance."""
 
 _WHITE = 255
+_WHITE_OF_FLOATS = 2
 
 # PIL knows others, some of which other programs decode: Ghostscript would run what a file holds.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
@@ -252,14 +253,22 @@ def check_array(array: object, argument: str = "source") -> UInt8Image:
     return np.ascontiguousarray(image, dtype=np.uint8)
 
 
+_CHANNEL_HINTS = {
+    1: "for one channel: image[:, :, 0]",
+    4: "for RGBA: image[:, :, :3], or PIL.Image.fromarray(image)",
+}
+
+
 def _array_hint(array: npt.NDArray[Any]) -> str:
+    if array.size == 0:
+        return "it has no pixels"
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         return "for channels first: image.transpose(1, 2, 0)"
-    if array.ndim == 3 and array.shape[2] == 4:
-        return "for RGBA: image[:, :, :3], or PIL.Image.fromarray(image)"
+    if array.ndim == 3 and array.shape[2] in _CHANNEL_HINTS:
+        return _CHANNEL_HINTS[array.shape[2]]
     if array.ndim == 4:
         return "for a batch: one image at a time, such as images[0]"
-    if array.dtype.kind in "iu" or (array.size and float(np.nanmax(array)) > 1):
+    if array.dtype.kind in "iu" or float(np.nanmax(array)) > 1:
         return "for numbers in 0-255: image.round().clip(0, 255).astype('uint8')"
     return "for floats in 0-1: (image * 255).round().astype('uint8')"
 
@@ -315,7 +324,8 @@ def _high_byte(image: Image.Image) -> UInt8Image:
     with np.errstate(invalid="ignore"):
         values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0)
     most = values.max(initial=0.0)
-    if image.mode == "F" and most <= 1:  # as programs that compute in float write it
+    # As programs that compute in float write it, with a little beyond white where they sharpened.
+    if image.mode == "F" and most <= _WHITE_OF_FLOATS:
         values = values * _WHITE
     # Modes I and F also hold 8-bit data; only what exceeds 8 bits is scaled down.
     sixteen = image.mode.startswith("I;16") or most > _WHITE

@@ -33,7 +33,11 @@ class Registry(Generic[T]):
         InvalidArgumentError
             If the name is taken by another object or is not a plain word.
         """
-        if not name or not name.replace("-", "_").replace(".", "_").isidentifier():
+        if (
+            not isinstance(name, str)
+            or not name
+            or not name.replace("-", "_").replace(".", "_").isidentifier()
+        ):
             raise InvalidArgumentError(
                 f"not usable as the name of a {self.kind}",
                 argument="name",
@@ -64,7 +68,7 @@ class Registry(Generic[T]):
 
     def get(self, name: str, *, argument: str) -> T:
         """Return what is registered as `name`; `argument` is named in the error."""
-        if name not in self._items:
+        if not isinstance(name, str) or name not in self._items:
             raise InvalidArgumentError(
                 f"unknown {self.kind}",
                 argument=argument,

@@ -350,3 +350,56 @@ def test_what_is_no_array_is_told(found):
     )
     with pytest.raises(InvalidArgumentError, match=r"what is no array|another shape"):
         explainer.explain(np.zeros((32, 32, 3), np.uint8))
+
+
+class TestWhatIsNoProbability:
+    @pytest.mark.parametrize(
+        ("male", "female"), [(16.0, -16.0), (97.0, 3.0), (0.9, 0.9), (1.2, -0.2)]
+    )
+    def test_scores_and_percentages_are_refused(self, male: float, female: float) -> None:
+        def predict(images: UInt8Image) -> np.ndarray:
+            return np.tile([male, female], (len(images), 1))
+
+        with pytest.raises(InvalidArgumentError, match=r"no probabilities for 'gender'.*softmax"):
+            Explainer(predict=predict, tasks=GENDER).explain(noise())
+
+    def test_rounded_ones_are_not(self) -> None:
+        def predict(images: UInt8Image) -> np.ndarray:
+            female = brightness(images)["gender"][:, 1].round(2)
+            return np.stack([1 - female, female], 1).astype(np.float16)
+
+        assert len(Explainer(predict=predict, tasks=GENDER, num_samples=20).explain(noise())) == 1
+
+
+def test_a_model_has_its_own_tasks() -> None:
+    model = Model(tasks=[AGE], weights=None, image_size=32)
+    with pytest.raises(InvalidArgumentError, match="tasks"):
+        Explainer(model, tasks=GENDER).explain(noise())
+
+
+def test_an_exported_model_is_explained_as_the_model_is(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = Model(tasks=[AGE, GENDER], weights=None, image_size=32).eval()
+    model.export(tmp_path / "model.onnx")
+    exported = Model.from_onnx(tmp_path / "model.onnx")
+    mine, its = (
+        Explainer(each, num_samples=40).explain(noise(), grade=False)[0]
+        for each in (model, exported)
+    )
+    np.testing.assert_allclose(its.weights("age"), mine.weights("age"), atol=1e-3)
+    with pytest.raises(InvalidArgumentError, match="OnnxModel has no gradients"):
+        Explainer(exported, method="grad_cam").explain(noise())
+
+
+def test_methods_of_other_units_stand_side_by_side() -> None:
+    model = Model(tasks=[AGE], weights=None, image_size=32).eval()
+    lime, cam = (
+        Explainer(model, method=method, num_samples=40).explain(noise(), grade=False)
+        for method in ("lime", "grad_cam")
+    )
+    figure = lime.plot_beside(cam, "age")
+    labels = {ax.get_ylabel() or ax.get_xlabel() for ax in figure.axes}
+    assert any("share of each side's largest" in label for label in labels)
+    same = lime.plot_beside(lime, "age")
+    assert any("age (years)" in (ax.get_ylabel() or ax.get_xlabel()) for ax in same.axes)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from explain.predictors import noise
 from faceattr import Dataset
-from faceattr.exceptions import InvalidArgumentError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.explain import SEGMENTERS, Segments, face_segments, grid_segments, slic_segments
 from faceattr.explain.face_regions import FACE_REGIONS, TEMPLATE_POINTS
 from faceattr.explain.segments import make_segments
@@ -29,6 +29,23 @@ def test_labels_have_no_gaps_and_a_name_each(name: str, shape: tuple[int, int]) 
     assert found.sizes().sum() == shape[0] * shape[1]
     again = make_segments(name, image)
     assert np.array_equal(found.labels, again.labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "error"),
+    [
+        ([[1, 2], [3, 4]], "abcd", InvalidArgumentError),
+        ([[0, 1], [2, 3]], "ab", InvalidArgumentError),
+        ([[0, 0], [2, 2]], "abc", InvalidArgumentError),
+        ([[0.0, 1.0], [0.0, 1.0]], "ab", InvalidTypeError),
+    ],
+)
+def test_parts_of_ones_own_need_their_names(
+    labels: list[list[float]], names: str, error: type[Exception]
+) -> None:
+    given = Segments(np.array(labels), tuple(names))
+    with pytest.raises(error, match="segments"):
+        make_segments(given, noise(0, 2, 2))
 
 
 @given(

@@ -15,6 +15,7 @@ from face_samples import ASTRONAUT, SIDE, drawing, placing, put
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, ModelFileError
 from faceattr.faces import Face, FaceDetector, align_face, detector, template_points
 from faceattr.faces.detector import _best
+from faceattr.images import read_image
 
 
 class Squares:
@@ -96,6 +97,13 @@ class TestBoxes:
         assert _best(rows, 0.4)[:, 14].tolist() == [0.9, 0.8, 0.5]
         assert _best(rows[:0], 0.3).shape == (0, 15)
 
+    def test_a_part_of_a_face_is_no_other_face(self) -> None:
+        rows = np.zeros((4, 15))
+        # The face; a part within it; one that reaches out by two fifths; the face beside it.
+        rows[:, :4] = [(0, 0, 100, 100), (30, 30, 50, 50), (70, 0, 50, 50), (120, 0, 100, 100)]
+        rows[:, 14] = [0.95, 0.85, 0.8, 0.7]
+        assert _best(rows, 0.3)[:, 14].tolist() == [0.95, 0.8, 0.7]
+
     @pytest.mark.parametrize(
         "shape", [(1, 1, 3), (1, 5000), (5000, 2, 3), (7, 9), (33, 31, 3), (20_000, 30, 3)]
     )
@@ -173,6 +181,16 @@ class TestYuNet:
         chip = align_face(astronaut, face.landmarks, 128)
         by_hand = align_face(astronaut, ASTRONAUT, 128)
         assert np.abs(chip.astype(float) - by_hand).mean() < 20
+
+    @pytest.mark.parametrize("side", [1000, 2000])
+    def test_a_chip_that_is_enlarged_is_one_face(
+        self, faces: FaceDetector, utkface_folder: Path, side: int
+    ) -> None:
+        for path in sorted(utkface_folder.glob("*.jpg"))[::2400]:
+            photo = cv2.resize(read_image(path), (side, side), interpolation=cv2.INTER_CUBIC)
+            frame = [side // 10] * 4
+            framed = cv2.copyMakeBorder(photo, *frame, cv2.BORDER_CONSTANT, value=(128, 128, 128))
+            assert len(faces.detect(np.asarray(framed))) <= 1, path.name
 
     @pytest.mark.parametrize("scale", [0.2, 0.5, 3.0])
     def test_small_and_large_faces(

@@ -177,6 +177,42 @@ class TestPredict:
         assert found["error"].str.startswith("a face cannot be aligned").tolist() == [True, False]
         assert found["age_pred"].isna().tolist() == [True, False]
 
+    def test_the_other_faces_of_such_a_photo_are_predicted(self, model: Model) -> None:
+        class Partly:
+            def detect(self, photo: np.ndarray, /) -> list[Face]:
+                points = np.array([(3.0, 3.0), (7, 3), (5, 5), (3, 7), (7, 7)])
+                faces = [points, np.full((5, 2), np.nan), points + 9]
+                return [Face((float(n), 0.0, 9.0, 9.0), p, 0.7) for n, p in enumerate(faces)]
+
+        photos = [np.full((20, 20, 3), level, dtype=np.uint8) for level in (0, 9)]
+        found = model.predict(photos, faces=Partly(), batch_size=3)
+        assert found["age_pred"].isna().tolist() == [False, True, False] * 2
+        assert (found["error"] != "").tolist() == [False, True, False] * 2
+        assert found["face"].tolist() == [0, 1, 2] * 2
+
+    @pytest.mark.parametrize(
+        ("answer", "named"),
+        [
+            ([{"box": (0, 0, 1, 1)}], r"Own\.detect\[0\]: .*no face"),
+            ((None,), r"Own\.detect\[0\]: .*no face"),
+            ([Face((0.0, 0.0, 9.0), np.zeros((5, 2)), 0.7)], r"Own\.detect\[0\]: .*box"),  # type: ignore[arg-type]
+            ([Face((0.0,) * 4, np.zeros((3, 2)), 0.7)], r"detect\[0\]\.landmarks.*\(3, 2\)"),  # type: ignore[arg-type]
+            ([Face((0.0,) * 4, [(1, 2)] * 5, 0.7)], r"detect\[0\]\.landmarks.*list"),  # type: ignore[arg-type, list-item]
+        ],
+        ids=["dict", "None", "box", "points", "list"],
+    )
+    def test_a_detector_that_finds_something_else(
+        self, model: Model, answer: list[Face], named: str
+    ) -> None:
+        class Own:
+            def detect(self, photo: np.ndarray, /) -> list[Face]:
+                return answer
+
+        with pytest.raises(InvalidTypeError, match=named):
+            model.predict([drawing(0)], faces=Own())
+        with pytest.raises(InvalidTypeError, match=named):
+            find_faces([drawing(0)], Own())
+
     def test_memory_is_bounded(self, model: Model) -> None:
         class Crowd:
             def detect(self, photo: np.ndarray, /) -> list[Face]:
@@ -219,6 +255,16 @@ class TestFindAndCrop:
             chip = np.array(Image.open(name)).astype(float)
             assert np.abs(chip - drawing(number))[8:-8, 8:-8].mean() < 8
         assert len(list(Path("chips").iterdir())) == 6
+
+    def test_nothing_is_replaced(self, album: Remembered) -> None:
+        Path("photos/000001.png").write_bytes(Path("photos/d.png").read_bytes())
+        before = Path("photos/000001.png").read_bytes()
+        with pytest.raises(OutputError, match=r"output.*replace.*000001\.png"):
+            crop_faces("photos", "photos", album, size=SIDE)
+        assert Path("photos/000001.png").read_bytes() == before
+        crop_faces("photos", "chips", album, size=SIDE)
+        with pytest.raises(OutputError, match="another folder"):
+            crop_faces("photos", "chips", album, size=SIDE)
 
     def test_where_nothing_can_be_written(self, album: Remembered) -> None:
         Path("file").touch()

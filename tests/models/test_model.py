@@ -313,3 +313,61 @@ def test_a_file_that_is_no_path_is_reported(model):
     table = model.predict(Path("no/such/file.jpg"))
     assert table["sample_id"].tolist() == ["no/such/file.jpg"]
     assert "cannot be opened" in table["error"].iloc[0]
+
+
+@pytest.mark.parametrize("name", ["type", "values", "items", "training", "half"])
+def test_a_task_cannot_have_a_name_of_torch(name):
+    with pytest.raises(InvalidArgumentError, match=rf"tasks.*found: '{name}'"):
+        Model(TinyBackbone(), ClassificationTask(name, ("a", "b")), image_size=32)
+
+
+def test_a_head_that_is_not_there(model):
+    with pytest.raises(InvalidArgumentError, match=r"'age', 'gender'; found: 'gander'"):
+        model.head("gander")
+
+
+@pytest.mark.parametrize("argument", ["weights", "heads"])
+def test_what_a_model_is_not_made_of(argument):
+    with pytest.raises(InvalidTypeError, match=argument):
+        Model(TinyBackbone(), TASKS, image_size=32, **{argument: True})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mean", (123.675, 116.28, 103.53)),
+        ("mean", torch.zeros(3)),
+        ("mean", (0.5, 0.5)),
+        ("std", (0.5, 0.0, 0.5)),
+        ("std", "abc"),
+    ],
+    ids=["to 255", "tensor", "two", "zero", "text"],
+)
+def test_what_a_backbone_says_of_its_colours(name, value):
+    backbone = TinyBackbone()
+    setattr(backbone, name, value)
+    with pytest.raises(InvalidArgumentError, match=rf"backbone: .*'{name}'"):
+        Model(backbone, TASKS, image_size=32)
+    setattr(backbone, name, np.array([0.1, 0.2, 0.3], dtype=np.float32))
+    made = Model(backbone, TASKS, image_size=32)
+    np.testing.assert_allclose(getattr(made, name).flatten(), [25.5, 51, 76.5], rtol=1e-6)
+
+
+def test_an_image_size_that_the_network_does_not_take():
+    class OfOneSize(TinyBackbone):
+        def forward(self, images):
+            assert images.shape[2] == 32, "a transformer of 32 pixels"
+            return super().forward(images)
+
+    model = Model(OfOneSize(), TASKS, image_size=32)
+    model.backbone.conv.eval()
+    modes = [part.training for part in model.modules()]
+    with pytest.raises(InvalidArgumentError, match=r"image_size: .*does not take"):
+        model.image_size = 96
+    assert model.image_size == 32
+    assert [part.training for part in model.modules()] == modes
+
+
+def test_values_of_what_is_no_array(model, picture):
+    with pytest.raises(InvalidTypeError, match=r"images.*found: list"):
+        model.predict_values([picture])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import cv2
@@ -225,5 +226,58 @@ def test_a_network_that_puts_out_no_number_predicts_nothing(heads: dict[str, str
     with torch.no_grad():
         next(broken.heads["gender"].parameters()).fill_(torch.nan)
     table = broken.predict(drawings)
-    assert table["error"].str.contains("no number").all()
+    assert table["error"].str.contains("no finite number").all()
     assert table[["age_pred", "gender_pred", "gender_prob_male"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("task", ["age", "gender"])
+@pytest.mark.parametrize("heads", [None, {"age": "median"}])
+def test_an_infinite_output_predicts_nothing(task: str, heads: dict[str, str] | None) -> None:
+    drawings = Dataset.synthetic(3, size=SIZE)
+    broken = Model(tasks=drawings.tasks, heads=heads, weights=None, image_size=SIZE)
+    bias = next(p for name, p in broken.heads[task].named_parameters() if name.endswith("bias"))
+    with torch.no_grad():
+        bias[1] = torch.inf
+    table = broken.predict(drawings)
+    assert table["error"].str.contains("no finite number").all()
+    assert table[["age_pred", "gender_pred"]].isna().all(axis=None)
+
+
+def test_minus_infinity_rules_out_a_class() -> None:
+    drawings = Dataset.synthetic(3, size=SIZE)
+    model = Model(tasks=drawings.tasks, weights=None, image_size=SIZE)
+    with torch.no_grad():
+        next(p for p in model.heads["gender"].parameters() if p.ndim == 1)[0] = -torch.inf
+    table = model.predict(drawings)
+    assert (table["error"] == "").all()
+    assert table["gender_prob_female"].eq(1).all()
+
+
+def test_a_name_that_is_no_utf8(model: Model, tmp_path: Path) -> None:
+    picture = cv2.imencode(".jpg", Dataset.synthetic(1, size=48).read(0))[1].tobytes()
+    name = os.fsdecode(b"\xff\xe9.jpg")
+    try:
+        (tmp_path / name).write_bytes(picture)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (tmp_path / "b.jpg").write_bytes(picture)
+    table = model.predict(tmp_path)
+    assert sorted(table["sample_id"]) == sorted([name, "b.jpg"])
+    assert (table["error"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data:image/jpeg;base64," + "A" * 5000, "b64decode"),
+        ("https://example.org/a.jpg", "download"),
+        ("S3://bucket/a.jpg", "download"),
+        ("A" * 5000, "no such file or folder"),
+    ],
+    ids=["data", "https", "s3", "long"],
+)
+def test_text_that_is_no_path(model: Model, text: str, said: str) -> None:
+    for images in (text, Path("x" * 5000)):
+        with pytest.raises(DataError, match=said if images == text else "no such file") as error:
+            model.predict(images)
+        assert len(str(error.value)) < 500

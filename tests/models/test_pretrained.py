@@ -65,15 +65,18 @@ def test_the_card_travels_with_the_model(saved):
     assert not (folder / "MODEL_CARD.md").exists()
 
 
-def test_the_licence_travels_with_the_model(saved, tmp_path):
+def test_the_licence_travels_with_the_model(saved, tmp_path, caplog):
     model, folder = saved
     assert Model.from_pretrained(folder).licence_text is None
     (folder / "LICENSE.txt").write_text("Für Zeichnungen.\n", encoding="utf-8")
     again = Model.from_pretrained(folder)
     copy = again.save_pretrained(tmp_path / "copy")
     assert (copy / "LICENSE.txt").read_text(encoding="utf-8") == "Für Zeichnungen.\n"
+    assert not caplog.records
     model.save_pretrained(folder)  # somebody has put it there
     assert (folder / "LICENSE.txt").exists()
+    (record,) = caplog.records  # or it is that of the model that was here before
+    assert "no licence text of its own" in record.getMessage()
 
 
 def test_a_card_that_is_no_text_is_named(saved):

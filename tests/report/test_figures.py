@@ -203,6 +203,14 @@ class TestHistory:
         np.testing.assert_array_equal(lines["training"], HISTORY["train_loss"])
         np.testing.assert_array_equal(lines["validation"], HISTORY["valid_loss"])
 
+    def test_the_learning_rate_is_written_as_plain_text(self) -> None:
+        history = pd.DataFrame({"epoch": [1, 2], "train_loss": [2.0, 1.0], "lr": [2e-4, 1e-4]})
+        figure = plot_history(history)
+        figure.canvas.draw()
+        written = [text.get_text() for text in figure.findobj(mpl.text.Text)]
+        assert any("e" in text for text in written)
+        assert not [text for text in written if "$" in text or "math" in text]
+
     def test_one_epoch_without_validation(self) -> None:
         figure = plot_history(HISTORY[["epoch", "train_loss", "lr"]].iloc[:1])
         assert [title(ax) for ax in figure.axes] == ["Loss (1 epoch)", "Learning rate (1 epoch)"]

@@ -196,6 +196,9 @@ class Explanations(Sequence[Explanation]):
     ) -> Figure:
         """Draw each image twice, as two models or methods see it, with one scale of colours.
 
+        Where only one of them is in the task's unit, as LIME is beside Grad-CAM, each side is drawn
+        as shares of its own largest value.
+
         Parameters
         ----------
         other : Explanations

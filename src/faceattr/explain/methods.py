@@ -12,6 +12,7 @@ import numpy.typing as npt
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.explain.attribution import Attribution
 from faceattr.explain.lime_model import Lime
+from faceattr.explain.predicting import DifferentiableModel
 from faceattr.explain.scene import Scene
 from faceattr.registry import Registry
 
@@ -106,7 +107,7 @@ def occlusion(scene: Scene) -> Attribution:
 def grad_cam(scene: Scene) -> Attribution:
     """Weigh the maps of the network's last stage by their gradients; a part's weight is the mean.
 
-    Only for models of this library. Weights are in no unit: they tell parts of one image and output
+    Only for a `faceattr.Model`. Weights are in no unit: they tell parts of one image and output
     apart, and their sign whether a part speaks for the output.
 
     References
@@ -115,11 +116,11 @@ def grad_cam(scene: Scene) -> Attribution:
     Localization". The sign is kept, where the paper sets negative values to 0.
     """
     model = scene.predictor.model
-    if model is None:
+    if not isinstance(model, DifferentiableModel):
         raise InvalidArgumentError(
-            "a function has no gradients",
+            f"{'a function' if model is None else type(model).__name__} has no gradients",
             argument="method",
-            expected="'lime', 'occlusion' or a method of one's own, with predict=",
+            expected="'lime', 'occlusion' or a method of one's own",
             found="'grad_cam'",
             hint="Explainer(model, method='grad_cam')",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _NAME_CHARACTERS = 24
+_LEFT, _RIGHT = "\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
 
 
 def plot_explanation(explanation: Explanation, task: str, cls: str | None, ax: Axes | None) -> Axes:
@@ -64,13 +66,21 @@ def plot_two(
     names: tuple[str, str],
 ) -> Figure:
     """Draw images as two models see them; what `Explanations.plot_beside` does."""
-    rows = [
-        [_overlay(one, task, cls, name=True), _overlay(other, task, cls, name=False)]
-        for one, other in zip(first, second, strict=True)
-    ]
-    title = f"{task} (n = {len(rows)} images)"
+    left = [_overlay(item, task, cls, name=True) for item in first]
+    right = [_overlay(item, task, cls, name=False) for item in second]
     label = label_of(first[0], task, cls)
+    if label != label_of(second[0], task, cls):  # years beside what has no unit, such as Grad-CAM's
+        left, right = _of_largest(left), _of_largest(right)
+        label = f"{_LEFT} against   share of each side's largest   for {_RIGHT}"
+    title = f"{task} (n = {len(left)} images)"
+    rows = [list(pair) for pair in zip(left, right, strict=True)]
     return plot_overlay_rows(rows, label=label, title=title, headings=names)
+
+
+def _of_largest(overlays: Sequence[Overlay]) -> list[Overlay]:
+    """Return the same with maps as shares of the largest value of all."""
+    largest = max(float(np.abs(item.plane).max(initial=0.0)) for item in overlays) or 1.0
+    return [replace(item, plane=item.plane / largest) for item in overlays]
 
 
 def plot_mean(explanations: Explanations, task: str, cls: str | None, ax: Axes | None) -> Axes:
@@ -121,11 +131,11 @@ def label_of(explanation: Explanation, task: str, cls: str | None = None) -> str
     in_units = explanation.attribution.in_units
     if isinstance(known, RegressionTask):
         unit = f" ({known.unit})" if known.unit and in_units else ""
-        return f"\N{LEFTWARDS ARROW} lowers   {task}{unit}   raises \N{RIGHTWARDS ARROW}"
+        return f"{_LEFT} lowers   {task}{unit}   raises {_RIGHT}"
     several = cls is None and len(known.classes) > 2
     target = "the predicted class" if several else explanation.explained_class(task, cls)
     what = f"probability of {target}" if in_units else str(target)
-    return f"\N{LEFTWARDS ARROW} against   {what}   for \N{RIGHTWARDS ARROW}"
+    return f"{_LEFT} against   {what}   for {_RIGHT}"
 
 
 def short_name(sample_id: str) -> str:

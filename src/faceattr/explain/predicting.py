@@ -13,9 +13,19 @@ from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.images import UInt8Image
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
-__all__ = ["ExplainableModel", "Output", "PredictFunction", "Predictor", "make_predictor"]
+__all__ = [
+    "DifferentiableModel",
+    "ExplainableModel",
+    "Output",
+    "PredictFunction",
+    "Predictor",
+    "make_predictor",
+]
 
 Values: TypeAlias = npt.NDArray[np.float64]
+
+_ROUNDING = 0.02
+"""How far probabilities may be off, as those of float16 or with two decimals are."""
 
 PredictFunction: TypeAlias = Callable[[UInt8Image], "npt.NDArray[Any] | Mapping[str, Any]"]
 """uint8 images (n, H, W, 3) to numbers (n, K), or to {task: (n,) or (n, classes)}."""
@@ -23,7 +33,7 @@ PredictFunction: TypeAlias = Callable[[UInt8Image], "npt.NDArray[Any] | Mapping[
 
 @runtime_checkable
 class ExplainableModel(Protocol):
-    """A model as the explainer sees it; `faceattr.Model` is one."""
+    """A model as the explainer sees it: `faceattr.Model`, or what `Model.from_onnx` returns."""
 
     @property
     def tasks(self) -> TaskSet:
@@ -40,6 +50,11 @@ class ExplainableModel(Protocol):
     ) -> Mapping[str, npt.NDArray[Any]]:
         """Return by task a number an image in its unit, or probabilities, (n, 1 or classes)."""
         ...
+
+
+@runtime_checkable
+class DifferentiableModel(ExplainableModel, Protocol):
+    """A model that also tells what its last stage rests on, as an exported one cannot."""
 
     def grad_cam(self, images: UInt8Image) -> Mapping[str, npt.NDArray[Any]]:
         """Return by task maps (n, 1 or classes, h, w) of what the last stage rests on."""
@@ -109,7 +124,24 @@ class Predictor:
         if not np.isfinite(values).all():
             bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
             raise _wrong("numbers that are not finite", "numbers", f"{values[bad[0]]}")
+        self._check_probabilities(values)
         return values
+
+    def _check_probabilities(self, values: Values) -> None:
+        """Raise for scores or percentages, which would be explained as probabilities."""
+        for name, task in self.tasks.items():
+            if not isinstance(task, ClassificationTask):
+                continue
+            found = values[:, self.columns(name)]
+            inside = (found >= -_ROUNDING) & (found <= 1 + _ROUNDING)
+            bad = ~(inside.all(axis=1) & (np.abs(found.sum(axis=1) - 1) <= _ROUNDING))
+            if bad.any():
+                raise _wrong(
+                    f"no probabilities for {name!r}",
+                    f"numbers in 0-1 that add up to 1, of {list(task.classes)}",
+                    str(found[bad][0].round(3).tolist()),
+                    "of scores the softmax, of percentages a hundredth",
+                )
 
     def _joined(self, found: Mapping[str, Any], n: int) -> Values:
         missing = [name for name in self.tasks if name not in found]
@@ -152,6 +184,13 @@ def make_predictor(model: object, predict: object, tasks: object, batch_size: in
             expected="Explainer(model), or Explainer(predict=f, tasks=...)",
             found="none of them" if model is None else "both",
         )
+    if model is not None and tasks is not None:
+        raise InvalidArgumentError(
+            "a model knows its tasks itself",
+            argument="tasks",
+            expected="Explainer(model), or Explainer(predict=f, tasks=...)",
+            found=repr(tasks)[:120],
+        )
     if predict is not None:
         return Predictor(_check_tasks(tasks), None, _check_function(predict))
     if isinstance(model, ExplainableModel):
@@ -165,7 +204,7 @@ def make_predictor(model: object, predict: object, tasks: object, batch_size: in
     raise InvalidTypeError(
         "not a model of this library",
         argument="model",
-        expected="a faceattr.Model",
+        expected="a faceattr.Model, or an exported one",
         found=type(model).__name__,
         hint="Explainer(predict=f, tasks=...), where f takes uint8 images (n, H, W, 3)",
     )
@@ -201,9 +240,15 @@ def _check_tasks(tasks: object) -> TaskSet:
     )
 
 
-def _wrong(problem: str, expected: str, found: str) -> InvalidArgumentError:
+def _wrong(
+    problem: str, expected: str, found: str, hint: str | None = None
+) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"the function returns {problem}", argument="predict", expected=expected, found=found
+        f"the function returns {problem}",
+        argument="predict",
+        expected=expected,
+        found=found,
+        hint=hint,
     )
 
 

@@ -77,7 +77,8 @@ def make_segments(segments: SegmentsLike, image: UInt8Image) -> Segments:
     Raises
     ------
     InvalidArgumentError
-        If the name is unknown, or the shape is another one than the image's.
+        If the name is unknown, the shape is another one than the image's, or the labels of
+        `Segments` do not go from 0 to the last name.
     InvalidTypeError
         If it is none of these, or the numbers are not whole.
     """
@@ -86,7 +87,9 @@ def make_segments(segments: SegmentsLike, image: UInt8Image) -> Segments:
         found = SEGMENTERS.get(segments, argument="segments")
     if callable(found):
         found = found(image)
-    if not isinstance(found, Segments):
+    if isinstance(found, Segments):
+        _check_parts(found)
+    else:
         found = _from_array(found)
     if found.labels.shape != image.shape[:2]:
         raise InvalidArgumentError(
@@ -99,14 +102,39 @@ def make_segments(segments: SegmentsLike, image: UInt8Image) -> Segments:
     return found
 
 
+def _check_parts(segments: Segments) -> None:
+    """Raise unless every part has a name and every name a part: weights would go to others."""
+    labels, names = segments.labels, segments.names
+    if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise InvalidTypeError(
+            "not the labels of parts",
+            argument="segments",
+            expected="whole numbers of shape (H, W)",
+            found=_shown(labels),
+        )
+    there = np.unique(labels)
+    if not np.array_equal(there, np.arange(len(names))):
+        raise InvalidArgumentError(
+            "the labels are not those of the names",
+            argument="segments",
+            expected=f"0 to {len(names) - 1}, each somewhere, for {len(names)} names",
+            found=f"{there[:20].tolist()}",
+            hint="give the array alone: its numbers may be any, and are the names",
+        )
+
+
+def _shown(array: object) -> str:
+    text = f"{array.dtype}, {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+    return text[:120]
+
+
 def _from_array(array: object) -> Segments:
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "iub":
-        shown = f"{array.dtype}, {array.shape}" if isinstance(array, np.ndarray) else repr(array)
         raise InvalidTypeError(
             "not parts of an image",
             argument="segments",
             expected="a name, whole numbers of shape (H, W), Segments, or a function of the image",
-            found=shown[:120],
+            found=_shown(array),
         )
     values, labels = np.unique(array, return_inverse=True)
     names = tuple(f"segment {value}" for value in values.tolist())

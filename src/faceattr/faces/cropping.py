@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from faceattr.faces.searching import FaceRows, search_photos
 from faceattr.images import UInt8Image
 
 __all__ = ["crop_faces"]
+
+_CHIP_NAME = re.compile(r"\d{6,}\.png", re.ASCII | re.IGNORECASE)
 
 
 def crop_faces(
@@ -37,7 +40,8 @@ def crop_faces(
     photos : path, folder, array, PIL image, bytes, Dataset, or a sequence
         As `Model.predict` takes them.
     output : path
-        A folder; made where it is missing. Files of the same names are replaced.
+        A folder; made where it is missing. It may hold other files, but none of such a name: those
+        may be photos, or chips that an earlier table speaks of.
     detector : FaceDetector, another Detector, or path
         A path is that of a YuNet's ONNX file.
     size : int, default 200
@@ -54,7 +58,7 @@ def crop_faces(
     Raises
     ------
     OutputError
-        If the folder, or a file in it, cannot be written.
+        If the folder, or a file in it, cannot be written, or it holds numbered PNG files already.
     InvalidTypeError, InvalidArgumentError, ModelFileError, TableError
         As `find_faces`.
     """
@@ -63,6 +67,7 @@ def crop_faces(
     rows = FaceRows(requests)
     finder = as_detector(detector, "detector")
     folder = check_output_folder(output, "output")
+    _check_none_there(folder)
     files: dict[int, str] = {}
     found = search_photos(requests, finder, size)
     for searched in tqdm(found, total=len(requests), unit="photo", disable=not progress):
@@ -72,6 +77,19 @@ def crop_faces(
     order = range(len(rows))
     chips, errors = ([column.get(row, "") for row in order] for column in (files, rows.errors))
     return table.assign(chip=text_array(chips), error=text_array(errors))
+
+
+def _check_none_there(folder: Path) -> None:
+    there = sorted(path.name for path in folder.iterdir() if _CHIP_NAME.fullmatch(path.name))
+    if there:
+        raise OutputError(
+            "the folder holds files that chips would replace",
+            argument="output",
+            rows=there,
+            expected="a folder without numbered PNG files",
+            found=str(folder),
+            hint="name another folder, or move these files away",
+        )
 
 
 def _write(chip: UInt8Image, path: Path) -> str:

@@ -29,6 +29,9 @@ _SMALLEST_SIDE = 320
 # Beyond the photo, so that a face at its border is seen as one in the middle is.
 _MARGIN = 32
 _NOTHING = 1e-9
+# A box of which more lies within a better one is no other face: at the largest scale YuNet takes
+# parts of a large face for faces, 0.7 to 1 of which lie within its box.
+_MOST_INSIDE = 0.65
 # The second look: the face on a chip of this side with this frame around it, as the template was
 # measured. A face that it finds further off than this share of the chip is another one.
 _LOOK_SIDE, _LOOK_FRAME = 200, 60
@@ -90,7 +93,8 @@ class FaceDetector:
         smallest face that can be found has about 10 pixels of what is searched, so of a photo of
         5,120 pixels 40. Time grows with its square.
     max_overlap : float, default 0.3
-        Of two boxes that overlap more (intersection over union), only the better is kept.
+        Of two boxes that overlap more (intersection over union), only the better is kept; so it is
+        where one lies within the other by two thirds.
 
     References
     ----------
@@ -254,22 +258,25 @@ def _search(network: YuNet, image: UInt8Image, photo: UInt8Image) -> Rows:
 
 
 def _best(rows: Rows, max_overlap: float) -> Rows:
-    """Keep the best of boxes that overlap."""
+    """Keep the best of boxes that overlap, or of which one lies within the other."""
     waiting = rows[np.argsort(-rows[:, 14], kind="stable")]
     kept = []
     while len(waiting):
         kept.append(waiting[0])
-        waiting = waiting[1:][_overlaps(waiting[0], waiting[1:]) <= max_overlap]
+        overlap, inside = _overlaps(waiting[0], waiting[1:])
+        waiting = waiting[1:][(overlap <= max_overlap) & (inside <= _MOST_INSIDE)]
     return np.array(kept).reshape(-1, rows.shape[1])
 
 
-def _overlaps(row: Rows, others: Rows) -> Rows:
+def _overlaps(row: Rows, others: Rows) -> tuple[Rows, Rows]:
+    """Return what a box shares with others, as parts of the union and of the smaller one."""
     low = np.maximum(row[:2], others[:, :2])
     high = np.minimum(row[:2] + row[2:4], others[:, :2] + others[:, 2:4])
     common = np.prod(np.maximum(high - low, 0), axis=1)
-    union = np.prod(row[2:4]) + np.prod(others[:, 2:4], axis=1) - common
-    shares: Rows = common / np.maximum(union, 1e-9)
-    return shares
+    areas = np.prod(others[:, 2:4], axis=1)
+    area = np.prod(row[2:4])
+    union = np.maximum(area + areas - common, _NOTHING)
+    return common / union, common / np.maximum(np.minimum(area, areas), _NOTHING)
 
 
 def _cut_boxes(rows: Rows, photo: UInt8Image) -> Rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceattr._folders import cache_folder
 from faceattr._validation import check_output_folder
-from faceattr.exceptions import InvalidArgumentError, OutputError, WeightsError
+from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, OutputError, WeightsError
 
 __all__ = ["YUNET_SHA256", "YUNET_URL", "fetch_detector"]
 
@@ -50,7 +50,7 @@ def fetch_detector(
 
     Raises
     ------
-    InvalidArgumentError
+    InvalidArgumentError, InvalidTypeError
         If `url` is no https address, or `sha256` no digest.
     WeightsError
         If it cannot be downloaded, or is another file.
@@ -76,6 +76,11 @@ def fetch_detector(
 
 
 def _check(url: str, sha256: str) -> None:
+    for value, argument in ((url, "url"), (sha256, "sha256")):
+        if not isinstance(value, str):
+            raise InvalidTypeError(
+                "not text", argument=argument, expected="text", found=type(value).__name__
+            )
     name = url.rpartition("/")[2]
     if not url.startswith("https://") or not name.endswith(".onnx"):
         raise InvalidArgumentError(

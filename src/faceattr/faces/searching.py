@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,18 @@ class Searched:
         Its position in the request.
     faces : list of Face
     chips : list of numpy.ndarray of uint8, shape (size, size, 3)
-        One a face, aligned; empty where none were asked for.
+        One a face, aligned, but for those in `unaligned`; empty where none were asked for.
     error : str
         Why there is no face; empty where there is one.
+    unaligned : mapping of int to str
+        Why a face has no chip, by its number.
     """
 
     photo: int
     faces: Sequence[Face]
     chips: Sequence[UInt8Image]
     error: str
+    unaligned: Mapping[int, str] = field(default_factory=dict)
 
 
 def search_photos(
@@ -74,19 +77,45 @@ def _search(requests: Requests, detector: Detector, size: int | None, photo: int
     except (ImageReadError, InvalidTypeError) as error:
         found = "" if error.found is None else f" ({error.found})"
         return Searched(photo, [], [], error.problem + found)
-    faces = detector.detect(image)
+    faces = _check_faces(detector.detect(image), f"{type(detector).__name__}.detect")
+    if size is None:
+        return Searched(photo, faces, [], "" if faces else NO_FACE)
+    chips: list[UInt8Image] = []
+    unaligned: dict[int, str] = {}
+    for number, face in enumerate(faces):
+        try:
+            chips.append(align_face(image, face.landmarks, size))
+        except InvalidArgumentError as error:  # points that no detector should give
+            unaligned[number] = f"a face cannot be aligned: {error.problem}"
+    return Searched(photo, faces, chips, "" if faces else NO_FACE, unaligned)
+
+
+def _check_faces(faces: object, argument: str) -> Sequence[Face]:
+    """Return what a detector found, which may be anybody's."""
     if not isinstance(faces, Sequence):
         raise InvalidTypeError(
             "a detector's answer is no sequence of faces",
-            argument=f"{type(detector).__name__}.detect",
+            argument=argument,
             expected="a list of Face, empty where there is none",
             found=repr(faces),
         )
-    try:
-        chips = [] if size is None else [align_face(image, face.landmarks, size) for face in faces]
-    except InvalidArgumentError as error:  # points that no detector should give, of this photo
-        return Searched(photo, [], [], f"a face cannot be aligned: {error.problem}")
-    return Searched(photo, faces, chips, "" if faces else NO_FACE)
+    for number, face in enumerate(faces):
+        if not isinstance(face, Face) or np.shape(face.box) != (4,):
+            raise InvalidTypeError(
+                "a detector found something that is no face",
+                argument=f"{argument}[{number}]",
+                expected="a faceattr.faces.Face with a box (left, top, width, height)",
+                found=repr(face)[:200],
+            )
+        points = face.landmarks
+        if not isinstance(points, np.ndarray) or points.shape != (len(LANDMARKS), 2):
+            raise InvalidTypeError(
+                "a detector's face has other landmarks",
+                argument=f"{argument}[{number}].landmarks",
+                expected=f"an array of shape ({len(LANDMARKS)}, 2): {', '.join(LANDMARKS)}",
+                found=f"shape {np.shape(points)} ({type(points).__name__})",
+            )
+    return faces
 
 
 class FaceRows:
@@ -102,7 +131,7 @@ class FaceRows:
     Attributes
     ----------
     errors : dict of int to str
-        Reasons, by row, for photos without a face.
+        Reasons, by row, for photos without a face and faces without a chip.
 
     Raises
     ------
@@ -128,15 +157,17 @@ class FaceRows:
         return len(self._photos)
 
     def add(self, searched: Searched) -> list[int]:
-        """Add the rows of a photo and return those of its faces."""
+        """Add the rows of a photo and return those of its faces, in the order of the chips."""
         start = len(self)
+        self.errors |= {start + number: why for number, why in searched.unaligned.items()}
         if not searched.faces:
             self.errors[start] = searched.error
         found: Sequence[Face | None] = searched.faces or [None]
         self._photos += [searched.photo] * len(found)
         self._numbers += range(len(found)) if searched.faces else [None]
         self._faces += found
-        return list(range(start, start + len(searched.faces)))
+        numbers = range(len(searched.faces))
+        return [start + number for number in numbers if number not in searched.unaligned]
 
     def to_table(self, *, landmarks: bool = False) -> pd.DataFrame:
         """Return what is known of each row's photo, and the columns of faces."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file
@@ -20,6 +23,7 @@ __all__ = [
     "IMAGENET_STD",
     "BuiltBackbone",
     "build_backbone",
+    "check_image_size",
     "published_parameters",
 ]
 
@@ -110,6 +114,13 @@ def build_backbone(
     WeightsError
         If the weights cannot be had or do not fit.
     """
+    if weights is not None and not isinstance(weights, str | Path):
+        raise InvalidTypeError(
+            "not weights",
+            argument="weights",
+            expected="'imagenet', a path or None",
+            found=repr(weights),
+        )
     if isinstance(backbone, nn.Module):
         built = _from_module(backbone)
     elif backbone == TORCHVISION_DEFAULT:
@@ -125,7 +136,7 @@ def build_backbone(
         )
     if weights is not None and weights != "imagenet":
         load_backbone_weights(built.module, Path(weights))
-    _try(built, image_size)
+    check_image_size(built.module, built.num_features, image_size, "backbone")
     return built
 
 
@@ -194,13 +205,31 @@ def _from_module(module: nn.Module) -> BuiltBackbone:
             expected="a module with an int attribute num_features that returns (N, num_features)",
             found=f"num_features = {features!r}",
         )
-    return BuiltBackbone(
-        module,
-        name=None,
-        num_features=features,
-        mean=tuple(getattr(module, "mean", IMAGENET_MEAN)),
-        std=tuple(getattr(module, "std", IMAGENET_STD)),
+    mean = _three_numbers(getattr(module, "mean", IMAGENET_MEAN), "mean", low_open=False)
+    std = _three_numbers(getattr(module, "std", IMAGENET_STD), "std", low_open=True)
+    return BuiltBackbone(module, None, features, mean, std)
+
+
+def _three_numbers(values: object, name: str, *, low_open: bool) -> tuple[float, float, float]:
+    """Return what a module says of its colours; of a tensor nobody knows who subtracts it."""
+    expected = f"no such attribute, or three numbers {'above 0' if low_open else 'from 0'} to 1"
+    numbers = list(values) if isinstance(values, tuple | list | np.ndarray) else []
+    sound = len(numbers) == 3 and all(
+        isinstance(value, Real) and 0 <= float(value) <= 1 and not (low_open and float(value) == 0)
+        for value in numbers
     )
+    if not sound:
+        raise InvalidArgumentError(
+            f"the module's attribute {name!r} is not what images are normalised by",
+            argument="backbone",
+            expected=expected,
+            found=f"{name} = {values!r}"[:120],
+            hint="Model normalises images before the module sees them: as in ImageNet, or by the "
+            "module's mean and std, of pixels in 0-1; a module that does so itself needs "
+            "mean = (0.0, 0.0, 0.0) and std = (1.0, 1.0, 1.0), and other names for its own",
+        )
+    red, green, blue = numbers
+    return float(red), float(green), float(blue)
 
 
 def _from_torchvision(*, download: bool) -> BuiltBackbone:
@@ -257,31 +286,48 @@ def _create(
         return create_model(name, pretrained=download, num_classes=0)
 
 
-def _try(built: BuiltBackbone, image_size: int) -> None:
-    """Send one image through, so that a backbone that does not fit fails here and not later."""
-    wanted = f"features of shape (1, {built.num_features}) of an image of {image_size} pixels"
-    was_training = built.module.training
+def check_image_size(module: nn.Module, num_features: int, image_size: int, argument: str) -> None:
+    """Send one image through, so that a backbone that does not fit fails here and not later.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not become a vector of `num_features`; `argument` is named.
+    """
+    wanted = f"features of shape (1, {num_features}) of an image of {image_size} pixels"
+    first = next(module.parameters(), torch.zeros(0))
+    image = torch.zeros(1, 3, image_size, image_size, dtype=first.dtype, device=first.device)
     try:
-        with torch.no_grad():
-            features = built.module.eval()(torch.zeros(1, 3, image_size, image_size))
+        with torch.no_grad(), _evaluating(module):
+            features = module(image)
     except (AssertionError, RuntimeError, TypeError, ValueError, IndexError) as error:
         raise InvalidArgumentError(
             "the backbone does not take such images",
-            argument="backbone",
+            argument=argument,
             expected=wanted,
             found=f"{type(error).__name__}: {error}",
             hint="choose another image_size or backbone",
         ) from error
-    finally:
-        built.module.train(was_training)
-    if not isinstance(features, Tensor) or features.shape != (1, built.num_features):
+    if not isinstance(features, Tensor) or features.shape != (1, num_features):
         found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise InvalidArgumentError(
             "the backbone puts out something else than it declares",
-            argument="backbone",
+            argument=argument,
             expected=wanted,
             found=str(found),
         )
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Hold a module in evaluation mode, then let each of its parts be as it was."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _feature_length(module: nn.Module) -> int:

@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+from faceattr._folders import is_folder
 from faceattr.exceptions import InvalidTypeError, ModelFileError
 from faceattr.models._files import CONFIG_NAME
 from faceattr.models.bundled import bundled_folder, bundled_models
@@ -42,7 +43,7 @@ def find_model(name_or_folder: str | Path) -> Path:
     path = Path(name_or_folder)
     name = name_or_folder if isinstance(name_or_folder, str) else None
     bundled = name is not None and name in bundled_models()
-    if _is_folder(path) and (not bundled or (path / CONFIG_NAME).is_file()):
+    if is_folder(path) and (not bundled or (path / CONFIG_NAME).is_file()):
         if bundled:
             _log.warning("taken is the folder %s, not the bundled model of its name", path)
         return path
@@ -51,13 +52,6 @@ def find_model(name_or_folder: str | Path) -> Path:
     if name is not None and is_hub_name(name) and not path.parent.is_dir():
         return download(name)
     raise _not_found(path, name)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, or a folder that may not be entered
-        return False
 
 
 def _not_found(path: Path, name: str | None) -> ModelFileError:

@@ -175,7 +175,7 @@ def register_head(name: str, head: type[Head]) -> type[Head]:
     InvalidArgumentError
         If the name is taken, or the class does not say which tasks it serves.
     """
-    if not issubclass(head, Head) or not hasattr(head, "task_type"):
+    if not (isinstance(head, type) and issubclass(head, Head)) or not hasattr(head, "task_type"):
         raise InvalidArgumentError(
             "not a head",
             argument="head",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from faceattr._validation import check_integer
+from faceattr._validation import check_choice, check_integer
 from faceattr.exceptions import InvalidArgumentError, InvalidTypeError
 from faceattr.models._arguments import check_dropout, check_heads, check_tasks
 from faceattr.models._saved import SavedModule
 from faceattr.models._start import digest_weights
-from faceattr.models.backbones import build_backbone
+from faceattr.models.backbones import build_backbone, check_image_size
 from faceattr.models.heads import Head, build_head
 from faceattr.tasks import Task, TaskSet
 
@@ -44,6 +44,8 @@ class Model(SavedModule):
     backbone : str or torch.nn.Module, default "mobilenet_v3_small"
         ``"mobilenet_v3_small"`` (torchvision), any timm model name, or a module with an int
         attribute ``num_features`` that maps float ``(N, 3, H, W)`` to ``(N, num_features)``.
+        Images come normalised: by ImageNet's mean and deviation, or by the module's own ``mean``
+        and ``std``, three numbers each, of pixels in 0-1.
     tasks : TaskSet, task or iterable of tasks
         What is predicted.
     weights : {"imagenet", None} or path, default "imagenet"
@@ -174,7 +176,8 @@ class Model(SavedModule):
         return features
 
     def head(self, task: str) -> Head:
-        """Return the head of a task."""
+        """Return the head of a task; InvalidArgumentError if the model has none of this name."""
+        check_choice(task, "task", list(self.tasks))
         head = self.heads[task]
         if not isinstance(head, Head):
             raise InvalidTypeError("not a head", argument=f"heads[{task!r}]", found=repr(head))
@@ -236,7 +239,7 @@ class Model(SavedModule):
         Raises
         ------
         InvalidArgumentError
-            When set: if it is out of range.
+            When set: if it is out of range, or the network takes no images of this size.
         """
         return self._image_size
 
@@ -244,6 +247,7 @@ class Model(SavedModule):
     def image_size(self, image_size: int) -> None:
         size = check_integer(image_size, "image_size", low=16, high=1024)
         if size != getattr(self, "_image_size", size):
+            check_image_size(self.backbone, self.num_features, size, "image_size")
             if self._calibration is not None:
                 _log.warning("the model's calibration ends here: it was fitted at another size")
             self._calibration = self.card = None

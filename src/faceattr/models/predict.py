@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from faceattr.faces.watching import watch_requests
 from faceattr.images import UInt8Image
 from faceattr.models.reading import ReadBatch, read_batches
 from faceattr.tables import pred_column, prob_column
-from faceattr.tasks import ClassificationTask, Task
+from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,10 @@ DEFAULT_BATCH_SIZE = 64
 """Images a forward pass: larger batches outgrow the allocator's reuse and run slower on a CPU."""
 
 _MOST_BLOCKS = 50
-_NO_NUMBER = "the network put out no number (NaN): its weights or its mean and std are damaged"
+_NO_NUMBER = (
+    "the network put out no finite number: its weights or its mean and std are damaged, or too "
+    "large for their precision"
+)
 
 
 def predict(
@@ -168,7 +171,7 @@ class PredictionColumns:
             If a column of the table has the name of a prediction.
         """
         columns = self._runtime.columns(outputs)
-        broken = _without_number(outputs)
+        broken = _without_number(outputs, columns, self._runtime.tasks)
         if broken.any():  # else the first class would be the answer
             columns = {k: np.where(broken, np.nan, values) for k, values in columns.items()}
             self.errors.update(dict.fromkeys(positions[broken].tolist(), _NO_NUMBER))
@@ -209,11 +212,20 @@ class PredictionColumns:
         return np.full(self._count, np.nan, dtype=dtype)
 
 
-def _without_number(outputs: Outputs) -> npt.NDArray[np.bool_]:
-    """Tell in which rows anything is NaN."""
+def _without_number(
+    outputs: Outputs, columns: Mapping[str, npt.NDArray[Any]], tasks: TaskSet
+) -> npt.NDArray[np.bool_]:
+    """Tell in which rows an output is NaN or infinite, or what is predicted is no finite number.
+
+    An output of minus infinity rules out a class, so it may be there.
+    """
     sums = [values.sum(1).tolist() for values in outputs.values()]  # of tensors, or of arrays
-    broken: npt.NDArray[np.bool_] = np.isnan(np.array(sums)).any(axis=0)
-    return broken
+    names = [name for task in tasks.values() for name in value_columns(task) if name in columns]
+    found = [columns[name].astype(np.float64) for name in names]
+    sound: npt.NDArray[np.bool_] = (np.array(sums) < np.inf).all(axis=0)
+    for values in found:
+        sound &= np.isfinite(values)
+    return ~sound
 
 
 def predict_values(
@@ -222,12 +234,19 @@ def predict_values(
     """Return what is predicted of images at the model's size; what `Model.predict_values` does."""
     check_integer(batch_size, "batch_size", low=1)
     wanted = (runtime.image_size, runtime.image_size, 3)
-    if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
+    if (
+        not isinstance(images, np.ndarray)
+        or images.ndim != 4
+        or images.shape[1:] != wanted
+        or images.dtype != np.uint8
+    ):
         raise InvalidTypeError(
             "not images of the model's size",
             argument="images",
             expected=f"uint8 of shape (n, {', '.join(map(str, wanted))})",
-            found=f"{images.dtype} of shape {images.shape}",
+            found=f"{images.dtype} of shape {images.shape}"
+            if isinstance(images, np.ndarray)
+            else type(images).__name__,
             hint="faceattr.images.resize_image(image, model.image_size), or model.predict(images)",
         )
     starts = range(0, len(images), batch_size)

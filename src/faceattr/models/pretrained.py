@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,6 +38,8 @@ __all__ = [
     "write_weights",
 ]
 
+_log = logging.getLogger(__name__)
+
 FORMAT_VERSION = 1
 
 _VERSIONS = ("faceattr", "torch", "torchvision", "timm", "safetensors")
@@ -49,8 +52,8 @@ def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> 
     are expected to follow, versions, the calibration where there is one, and what ``model.info``
     tells: ``training_data``, ``licence`` (null where not told) and the configuration of the
     training. The card becomes ``MODEL_CARD.md`` and the licence's text ``LICENSE.txt``, where the
-    model has them; a card that is there goes where it has none. Each file is written under another
-    name first, so it is whole or absent.
+    model has them; where it has none, a card that is there goes, and a licence stays, with a
+    warning in the log. Each file is written under another name first, so it is whole or absent.
 
     Parameters
     ----------
@@ -83,6 +86,12 @@ def save_model(model: Model, folder: str | Path, *, precision: str = "full") -> 
     _write_text(path / CONFIG_NAME, config + "\n")
     if model.card is None:  # there may be one of the model that was here before
         (path / CARD_NAME).unlink(missing_ok=True)
+    if model.licence_text is None and (path / LICENCE_NAME).exists():
+        _log.warning(
+            "%s is left as it is, though this model has no licence text of its own: delete it if "
+            "it is that of another model",
+            path / LICENCE_NAME,
+        )
     for name, text in ((CARD_NAME, model.card), (LICENCE_NAME, model.licence_text)):
         if text is not None:
             _write_text(path / name, text)

@@ -74,7 +74,7 @@ def plot_learning_rate(ax: Axes, history: pd.DataFrame) -> Axes:
     need_columns(history, ["epoch", "lr"], "history")
     _plot_lines(ax, history, ["lr"])
     ax.set_ylim(bottom=0)
-    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3), useMathText=True)
+    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))
     ax.set_title(f"Learning rate ({_epochs(history)})")
     return tidy(ax)
 

@@ -40,6 +40,16 @@ def test_the_table_is_the_same_and_the_model_is_exported_once(exports, runtime):
     assert len(exports) == 1
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "auto"])
+def test_another_image_size_is_another_export(exports, runtime):
+    model = small_model()
+    model.predict(drawings(), runtime=runtime)
+    model.image_size += 16
+    found = model.predict(drawings(), runtime=runtime)
+    pd.testing.assert_frame_equal(found, model.predict(drawings()), rtol=1e-4, atol=1e-4)
+    assert len(exports) == 2
+
+
 def test_torch_is_what_one_gets_unasked(exports):
     small_model().predict(pixels(2))
     assert not exports

@@ -45,7 +45,7 @@ def choose_runtime(model: Model, runtime: str) -> Runtime:
     """Return what computes a prediction.
 
     A network of ONNX Runtime is made once, in memory, compared with the model, and kept as long as
-    the model's weights, buffers and layers are the same to the bit.
+    the model's weights, buffers and layers are the same to the bit, and so is its image size.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def _onnx(model: Model) -> Runtime:
 
 
 def _key(model: Model) -> bytes:
-    """Return what changes whenever a weight, a buffer or a layer does."""
-    digest = hashlib.blake2b(repr(model).encode(), digest_size=32)
+    """Return what changes whenever a weight, a buffer, a layer or the image size does."""
+    digest = hashlib.blake2b(f"{model.image_size} {model!r}".encode(), digest_size=32)
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         plain = tensor.detach().contiguous().reshape(-1)
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -38,6 +38,7 @@ MOST_PICTURES = 512
 _PATTERNS = 32
 _PROBABILITY = {"largest": 1e-3, "mean": 0.02}
 _SHARE_OF_RANGE = {"largest": 1e-4, "mean": 0.005}
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,9 @@ def make_bounds(
             usual[name] = _PROBABILITY[bounded]
         else:
             low, high = task.bounds or (float(spread[name].min()), float(spread[name].max()))
-            usual[name] = _SHARE_OF_RANGE[bounded] * max(high - low, 1e-6)
+            # Where predictions hardly vary: not less than float32 can tell apart.
+            least = _ROUNDING * max(abs(low), abs(high), 1.0)
+            usual[name] = max(_SHARE_OF_RANGE[bounded] * (high - low), least)
     return Bounds(bounded, {name: float(given.get(name, usual[name])) for name in tasks})
 
 
