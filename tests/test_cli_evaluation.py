@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from faceattr.cli import main
+from faceattr.jobs import EvaluateSection, run_evaluation
 from faceattr.tables import read_table, write_table
 from prediction_samples import make_predictions
 
@@ -104,3 +105,54 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
     assert "data:image/" in page
     assert pd.Series(["http://", "https://"]).map(page.count).sum() == 0
     assert "as private as they are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "a.csv", "--output", "a.csv"],
+        ["evaluate", "a.csv", "--quality", "b.csv", "--output", "./b.csv"],
+        ["compare", "a.csv", "b.csv", "--output", "b.csv"],
+    ],
+)
+def test_what_is_read_is_not_replaced(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {name: Path(name).read_bytes() for name in ("a.csv", "b.csv")}
+    assert main(command) == 2
+    assert "output: one of the files that are read" in capsys.readouterr().err
+    assert {name: Path(name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("command", [["evaluate", "a.csv"], ["compare", "a.csv", "b.csv"]])
+@pytest.mark.parametrize(
+    ("option", "first", "second"),
+    [("--bins", "age=0,18,", "age=18,60"), ("--task", "gender", "gender=male,female")],
+)
+def test_an_option_twice_for_one_name(
+    command: list[str],
+    option: str,
+    first: str,
+    second: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*command, option, first, option, second]) == 2
+    assert f"{option}: given twice" in capsys.readouterr().err
+
+
+def test_a_class_named_as_a_gap_is(caplog: pytest.LogCaptureFixture) -> None:
+    rows = ["None,None", "None,sun", "sun,sun", "reading,None", ",sun"]
+    Path("g.csv").write_text("\n".join(["glasses,glasses_pred", *rows]))
+    with caplog.at_level("WARNING", logger="faceattr"):
+        assert len(read_table("g.csv").dropna()) == 1
+    assert "'glasses': 'None' 2 times" in caplog.text
+    assert "'glasses_pred': 'None' 2 times" in caplog.text
+    caplog.clear()
+    found = run_evaluation(
+        "g.csv",
+        settings=EvaluateSection(n_boot=0, min_count=1, by=[]),
+        tasks={"glasses": ["None", "reading", "sun"]},
+    )
+    assert found.value("glasses/accuracy") == 0.5
+    assert found.overall("glasses")["n"].iloc[0] == 4
+    assert not caplog.records

@@ -15,6 +15,7 @@ from faceattr.exceptions import (
     InvalidTypeError,
     TableError,
 )
+from faceattr.images import image_names
 from faceattr.tables import (
     check_ids,
     pred_column,
@@ -22,6 +23,7 @@ from faceattr.tables import (
     prob_column,
     read_table,
     tasks_from_predictions,
+    write_table,
 )
 from faceattr.tasks import ClassificationTask, RegressionTask, TaskSet
 
@@ -182,3 +184,31 @@ def test_complete_tables_are_taken_without_a_warning(caplog):
     table = pd.DataFrame({"age": [1.0], "age_pred": [2.0], "smile": ["no"]})
     tasks_from_predictions(table)
     assert not caplog.records
+
+
+def test_two_codes_are_told(caplog):
+    table = pd.DataFrame({"gender": [0, 1, 1], "gender_pred": [0.0, 1.0, 0.0]})
+    with caplog.at_level("WARNING", logger="faceattr"):
+        tasks_from_predictions(table)
+    assert "--task gender=0,1" in caplog.text
+    caplog.clear()
+    tasks_from_predictions(table.assign(gender_pred=[0.5, 0.7, 0.1]))
+    assert not caplog.records
+
+
+def test_two_tables_are_no_paths():
+    for function in (read_table, lambda table: write_table("a.csv", table)):
+        with pytest.raises(InvalidTypeError, match=r"path: not a path|table"):
+            function(pd.DataFrame({"a": [1]}))
+
+
+def test_a_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    written = write_table(pd.DataFrame({"a": [1]}), "~/x/a.csv")
+    assert (tmp_path / "x" / "a.csv").exists()
+    assert read_table("~/x/a.csv")["a"].tolist() == [1]
+    assert written == tmp_path / "x" / "a.csv"
+    with pytest.raises(DataError, match="expanduser"):
+        image_names("~/faces")

@@ -188,6 +188,12 @@ def test_the_kind_of_data_is_needed(mapping: dict[str, object]) -> None:
         TrainingJob.from_dict(mapping)
 
 
+def test_a_byte_order_mark_is_passed_over(job_file):
+    wanted = TrainingJob.from_toml(job_file)
+    job_file.write_bytes(b"\xef\xbb\xbf" + job_file.read_bytes())
+    assert TrainingJob.from_toml(job_file) == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [("[data\nkind = 3", "line 1"), ("[data]\nkind = utkface", "line 2"), (b"\xff\xfe", "utf-8")],

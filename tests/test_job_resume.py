@@ -74,6 +74,26 @@ def test_an_interrupted_job_saves_the_last_epoch(tmp_path: Path) -> None:
     assert len(run_training(job, resume=True, progress=False).history) == 3
 
 
+def test_an_interrupted_job_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    run_training(tiny(folder), progress=False)
+    before = read_table(folder / "split.csv")
+    assert (folder / "gallery.png").exists()
+    job = tiny(folder).changed(["train.epochs=3", "split.seed=5"])
+    with pytest.MonkeyPatch.context() as patch:
+        press_at(patch, epoch=1)
+        with pytest.raises(KeyboardInterrupt):
+            run_training(job, progress=False)
+    names = {path.name for path in folder.iterdir()}
+    assert not names & {"predictions.csv", "predictions.csv.types.json", "metrics.csv"}
+    assert not names & {"evaluation.png", "gallery.png"}
+    assert json.loads((folder / "job.json").read_text())["job"]["split"]["seed"] == 5
+    assert not read_table(folder / "split.csv").equals(before)
+    run_training(job, resume=True, progress=False)
+    tested = read_table(folder / "split.csv").query("split == 'test'")["sample_id"]
+    assert set(read_table(folder / "predictions.csv")["sample_id"]) == set(tested)
+
+
 def press_at(patch: pytest.MonkeyPatch, epoch: int) -> None:
     """Press Ctrl-C when an epoch is planned."""
     whole = setup.make_plans

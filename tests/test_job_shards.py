@@ -153,7 +153,7 @@ def test_what_cannot_be_divided(model: Path, photos: Path) -> None:
     with pytest.raises(DataError, match="no image"):
         run_duplicates("nothing")
     part = print_parts(photos, 1)
-    with pytest.raises(InvalidArgumentError, match="one of the parts"):
+    with pytest.raises(InvalidArgumentError, match="one of the files that are read"):
         run_merge(part, output="./photos/../prints-1.csv")
 
 
@@ -203,7 +203,7 @@ def test_a_part_of_nothing_readable_is_done(
         (["duplicates", "photos", "--shard", "1/2"], 2, "a part needs a file"),
         (["duplicates", "nowhere"], 1, "the folder cannot be read"),
         (["merge", "nope.csv"], 1, "no such file; rows: 'nope.csv'"),
-        (["merge", "a.csv", "--output", "a.csv"], 2, "one of the parts"),
+        (["merge", "a.csv", "--output", "a.csv"], 2, "one of the files that are read"),
         (["merge"], 2, "PART"),
     ],
 )

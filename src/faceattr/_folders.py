@@ -16,7 +16,7 @@ def cache_folder() -> Path:
     """Return ``FACEATTR_CACHE``, or ``faceattr`` in the user's cache folder; it may not exist."""
     chosen = os.environ.get("FACEATTR_CACHE")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     elif sys.platform == "darwin":

@@ -143,7 +143,7 @@ def check_names(names: object, argument: str) -> tuple[str, ...]:
 
 def check_output_folder(folder: str | Path, argument: str) -> Path:
     """Return `folder` as a path that exists and can be written to, making it where needed."""
-    path = Path(folder)
+    path = Path(folder).expanduser()
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Under a name of its own: several processes may check the same folder at once.

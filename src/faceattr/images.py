@@ -44,12 +44,18 @@ UInt8Image: TypeAlias = npt.NDArray[np.uint8]
 ImageSource: TypeAlias = str | Path | bytes | UInt8Image | Image.Image
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"),
+        *(".ppm", ".pgm", ".pbm", ".pnm"),
+    }
 )
 """Endings, in lower case, of the files that folder searches take for images."""
 
 UNREAD_SUFFIXES = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".dng", ".cr2", ".nef", ".arw"}
+    {
+        *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    }
 )
 """Endings of images that are found as well, and are not read: each gets its reason."""
 
@@ -68,7 +74,7 @@ _WHITE = 255
 _WHITE_OF_FLOATS = 2
 
 # PIL knows others, some of which other programs decode: Ghostscript would run what a file holds.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 # What damaged and hostile files make of PIL's decoders.
 _DAMAGED = (
@@ -199,7 +205,9 @@ def image_names(folder: str | Path) -> list[str]:
             "the folder cannot be read",
             argument="folder",
             found=f"{error.filename or root} ({error.strerror or error})",
-            hint="give the folder that holds the images",
+            hint="~ does not stand for a home folder here: Path(folder).expanduser()"
+            if root.startswith("~")
+            else "give the folder that holds the images",
         ) from error
 
 

@@ -324,7 +324,8 @@ class TaskSet(Mapping[str, Task]):
     def __init__(self, tasks: Task | Iterable[Task]) -> None:
         if isinstance(tasks, RegressionTask | ClassificationTask):
             tasks = [tasks]
-        items = list(tasks) if isinstance(tasks, Iterable) else [tasks]
+        several = isinstance(tasks, Iterable) and not isinstance(tasks, str)
+        items: list[Any] = list(tasks) if several else [tasks]
         for item in items:
             if not isinstance(item, RegressionTask | ClassificationTask):
                 raise InvalidTypeError(
@@ -341,7 +342,7 @@ class TaskSet(Mapping[str, Task]):
                 hint='TaskSet([RegressionTask("age", unit="years", bounds=(0, 116))])',
             )
         check_unique([item.name for item in items], "tasks")
-        self._tasks = {item.name: item for item in items}
+        self._tasks: dict[str, Task] = {item.name: item for item in items}
         _check_ranges_free(self._tasks)
 
     def __getitem__(self, name: str) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from faceattr import ClassificationTask, Dataset, RegressionTask
+from faceattr import BinnedEvaluator, ClassificationTask, Dataset, RegressionTask
+from faceattr.evaluation import Abstain, Calibrator
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TableError
 
 AGE = RegressionTask("age", bounds=(0, 116))
@@ -131,3 +133,91 @@ class TestTasks:
     def test_codes_that_differ_in_case_alone(self) -> None:
         task = ClassificationTask("x", ("male", "other"), codes={"M": "male", "m": "other"})
         assert task.parse(["M", "m"], ["0", "1"]).tolist() == ["male", "other"]
+
+
+class TestParts:
+    def test_folders_of_parts_are_no_classes(self, tmp_path: Path) -> None:
+        for part in ("Training", "Validation"):
+            for name in ("male", "female"):
+                folder = tmp_path / part / name
+                folder.mkdir(parents=True)
+                Image.new("RGB", (9, 9)).save(folder / f"{part}.png")
+        with pytest.raises(DataError, match=r"parts of a data set.*Training.*concat"):
+            Dataset.from_folder(tmp_path, task="gender")
+        part = Dataset.from_folder(tmp_path / "Training", task="gender")
+        assert part.tasks["gender"].classes == ("female", "male")
+
+    def test_a_given_split_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        faces = Dataset.synthetic(40, size=32)
+        given = pd.DataFrame(
+            {"sample_id": faces.table["sample_id"], "split": ["test", "train"] * 20}
+        )
+        with caplog.at_level("WARNING", logger="faceattr"):
+            rest, _ = faces.split(train=0.5, test=0.5, groups=None)
+            rest.split(train=0.5, test=0.5, groups=None)
+            assert not caplog.records
+            faces.with_labels(given).split(train=0.5, test=0.5, groups=None)
+        assert "'split' (test, train) is not followed" in caplog.text
+
+
+class TestNothingToRead:
+    def test_every_path_is_wrong(self, tmp_path: Path) -> None:
+        path = write_list(tmp_path, "path,age\na.png,30\nb.png,31\n")
+        with pytest.raises(DataError, match=r"not one image.*a\.png.*root="):
+            Dataset.from_csv(path, tasks=AGE, root=tmp_path / "wrong", verify=True)
+
+    @pytest.mark.parametrize("ending", [".tga", ".cr3", ".rw2"])
+    def test_more_kinds_that_are_not_read_are_told(self, tmp_path: Path, ending: str) -> None:
+        Image.new("RGB", (9, 9)).save(tmp_path / "1_0_0_2.png")
+        (tmp_path / f"2_0_0_2{ending}").write_bytes(b"pixels")
+        assert len(Dataset.from_utkface(tmp_path).rejects) == 1
+
+    @pytest.mark.parametrize("ending", [".ppm", ".pgm", ".pnm"])
+    def test_portable_maps_are_read(self, tmp_path: Path, ending: str) -> None:
+        values = np.arange(108, dtype=np.uint8).reshape(6, 6, 3)
+        image = Image.fromarray(values if ending != ".pgm" else values[:, :, 0])
+        image.save(tmp_path / f"1_0_0_2{ending}", format="PPM")
+        faces = Dataset.from_utkface(tmp_path)
+        wanted = values if ending != ".pgm" else np.repeat(values[:, :, :1], 3, axis=2)
+        np.testing.assert_array_equal(faces.read(0), wanted)
+
+
+def predicted(faces: Dataset) -> pd.DataFrame:
+    return faces.table.assign(age_pred=1.0, gender_pred="male", gender_prob_male=0.9)
+
+
+class TestOtherThings:
+    FACES = Dataset.synthetic(6, size=32)
+
+    @pytest.mark.parametrize(
+        ("call", "argument"),
+        [
+            (lambda d: d.with_labels({"a": 1}), "table"),
+            (lambda d: d.with_labels(d.table, tasks="x"), "tasks"),
+            (lambda d: Dataset("labels.csv", tasks=AGE), "table"),
+            (lambda d: Dataset(d.table, tasks=d.tasks, rejects=["a"]), "rejects"),
+            (lambda d: Dataset.from_csv(d.table, tasks=AGE), "path"),
+            (lambda d: Dataset.from_csv("a.csv", tasks=AGE, groups="camera"), "groups"),
+            (lambda d: Dataset(d.table, tasks="age"), "tasks"),
+            (lambda d: d.split(train=0.5, test=0.5, groups=["person"]), "groups"),
+            (lambda d: d.split(train=0.5, test=0.5, groups=d.table["age"]), "groups"),
+            (lambda d: d.split(train=0.5, test=0.5, stratify=5), "stratify"),
+            (lambda d: d.reject(["a"]), "reasons"),
+            (Dataset.concat, "datasets"),
+            (lambda d: Dataset.concat([d, d.table]), "datasets"),
+            (lambda d: d.select(len), "mask_or_ids"),
+            (lambda d: BinnedEvaluator("age", [0, 18]).evaluate(predicted(d)), "bins"),
+            (lambda d: Calibrator(abstain=Abstain(coverage=0.8)).fit(predicted(d)), "abstain"),
+        ],
+        ids=range(16),
+    )
+    def test_what_they_are_not(self, call: Callable[[Dataset], object], argument: str) -> None:
+        with pytest.raises(InvalidTypeError, match=rf"^{argument}: "):
+            call(self.FACES)
+
+    def test_categories_that_differ(self) -> None:
+        ids = self.FACES.table["sample_id"]
+        table = self.FACES.table.assign(band=pd.Categorical(["a", "b"] * 3))
+        new = pd.DataFrame({"sample_id": ids[:2], "band": pd.Categorical(["c", "d"])})
+        found = Dataset(table, tasks=self.FACES.tasks).with_labels(new).table["band"]
+        assert found.tolist() == ["c", "d", "a", "b", "a", "b"]

@@ -133,6 +133,14 @@ class TestArguments:
         with pytest.raises(InvalidTypeError):
             BinnedEvaluator().evaluate(table)
 
+    def test_probabilities_of_no_class_are_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        table = pd.DataFrame({"x": ["a", "b"], "x_pred": ["b", "b"], "x_prob_0": [0.2, 0.1]})
+        task = ClassificationTask("x", ("a", "b"), codes={0: "a", 1: "b"})
+        with caplog.at_level("WARNING", logger="faceattr"):
+            found = BinnedEvaluator(by=(), n_boot=0, tasks=task).evaluate(table)
+        assert found.value("x/accuracy") == 0.5
+        assert "no class of task 'x': the columns ['x_prob_0']" in caplog.text
+
     def test_a_class_named_like_the_whole(self) -> None:
         table = pd.DataFrame({"x": ["overall", "b"], "x_pred": ["b", "b"]})
         with pytest.raises(InvalidArgumentError, match="overall"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from faceattr.cli._options import bins_option, task_option
+from faceattr.cli._options import bins_option, by_name, task_option
 from faceattr.cli._output import add_command, records, tell, write, write_json
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         arguments.predictions,
         settings=AuditSection(
             by=arguments.by,
-            bins=dict(arguments.bins),
+            bins=by_name(arguments.bins, "--bins"),
             min_images=arguments.min_images,
             worst=arguments.worst,
         ),

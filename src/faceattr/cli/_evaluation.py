@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from faceattr.cli._options import add_evaluation_options, evaluation_settings
+from faceattr.cli._options import add_evaluation_options, by_name, evaluation_settings
 from faceattr.cli._output import add_command, records, tell, write, write_json
 
 __all__ = ["add_compare", "add_evaluate", "add_report"]
@@ -60,7 +60,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         arguments.predictions,
         arguments.quality,
         settings=evaluation_settings(arguments),
-        tasks=dict(arguments.task),
+        tasks=by_name(arguments.task, "--task"),
         output=arguments.output,
         figure=arguments.figure,
     )
@@ -79,7 +79,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         [arguments.b, *arguments.more_b],
         arguments.quality,
         settings=evaluation_settings(arguments),
-        tasks=dict(arguments.task),
+        tasks=by_name(arguments.task, "--task"),
         output=arguments.output,
         figure=arguments.figure,
     )
@@ -109,7 +109,7 @@ def _report(arguments: argparse.Namespace) -> int:
         images=arguments.images,
         title=arguments.title,
         settings=evaluation_settings(arguments),
-        tasks=dict(arguments.task),
+        tasks=by_name(arguments.task, "--task"),
     )
     if arguments.json:
         write_json({"metrics": records(evaluation.to_frame())})

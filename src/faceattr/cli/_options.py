@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceattr.models.bundled import bundled_models
 
@@ -15,6 +15,7 @@ __all__ = [
     "add_evaluation_options",
     "add_model_option",
     "bins_option",
+    "by_name",
     "evaluation_settings",
     "task_option",
 ]
@@ -78,13 +79,29 @@ def add_evaluation_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def by_name(pairs: list[tuple[str, Any]], option: str) -> dict[str, Any]:
+    """Return what is said of each name; an error where it is said twice, for one would be lost."""
+    names = [name for name, _ in pairs]
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        from faceattr.exceptions import InvalidArgumentError
+
+        raise InvalidArgumentError(
+            "given twice for the same name",
+            argument=option,
+            rows=repeated,
+            expected=f"all at once: {option} {repeated[0]}=...",
+        )
+    return dict(pairs)
+
+
 def evaluation_settings(arguments: argparse.Namespace) -> EvaluateSection:
     """Return what those options say."""
     from faceattr.jobs import EvaluateSection
 
     return EvaluateSection(
         by=arguments.by,
-        bins=dict(arguments.bins),
+        bins=by_name(arguments.bins, "--bins"),
         n_boot=arguments.n_boot,
         confidence=arguments.confidence,
         seed=arguments.seed,

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from faceattr.cli._options import by_name
 from faceattr.cli._output import add_command, show_table, tell, tell_unread
 
 if TYPE_CHECKING:
@@ -95,31 +96,16 @@ def _filter(arguments: argparse.Namespace) -> QualityFilter:
         check_choice(arguments.preset, "--preset", list(PRESETS))
         thresholds = arguments.preset
     if arguments.threshold:
-        own = _by_metric(arguments.threshold, "--threshold")
+        own = by_name(arguments.threshold, "--threshold")
         thresholds = {**PRESETS.get(arguments.preset, {}), **own}
     return QualityFilter(
         thresholds,
         metrics=arguments.metric,
-        quantiles=_by_metric(arguments.quantile, "--quantile") or None,
+        quantiles=by_name(arguments.quantile, "--quantile") or None,
         missing="keep" if arguments.keep_missing else "flag",
         weights=arguments.weights,
         cache=not arguments.no_cache,
     )
-
-
-def _by_metric(pairs: list[tuple[str, Any]], option: str) -> dict[str, Any]:
-    from faceattr.exceptions import InvalidArgumentError
-
-    names = [name for name, _ in pairs]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if repeated:
-        raise InvalidArgumentError(
-            "given twice for the same metric",
-            argument=option,
-            rows=repeated,
-            expected=f"both ends at once: {option} {repeated[0]}=LOW,HIGH",
-        )
-    return dict(pairs)
 
 
 def _pair(text: str) -> tuple[str, tuple[float | None, float | None]]:

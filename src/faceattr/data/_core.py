@@ -189,6 +189,13 @@ class IndexedImages:
         >>> len(kept), list(kept.rejects["reason"])
         (2, ['too dark'])
         """
+        if not isinstance(reasons, pd.Series | Mapping):
+            raise InvalidTypeError(
+                "not reasons by id",
+                argument="reasons",
+                expected='a mapping such as {"a.jpg": "too dark"}',
+                found=repr(reasons)[:120],
+            )
         given = (
             reasons if isinstance(reasons, pd.Series) else pd.Series(dict(reasons), dtype=object)
         )
@@ -313,8 +320,22 @@ class IndexedImages:
         -------
         Dataset
             The readable images; `rejects` has a row more for each of the others.
+
+        Raises
+        ------
+        DataError
+            If not one of them can be read.
         """
         readable, refused = try_reading(self._table["path"].tolist(), progress=progress)
+        if len(self) and not readable.any():
+            raise DataError(
+                "not one image can be read",
+                argument="dataset",
+                rows=refused["path"].tolist(),
+                expected="paths of image files",
+                found=refused["reason"].iloc[0],
+                hint="root= is what the paths of a list are relative to; they have forward slashes",
+            )
         verified = self._rows(readable)
         verified._rejects = pd.concat([self._rejects, refused], ignore_index=True)
         return verified
@@ -331,6 +352,13 @@ class IndexedImages:
 
 def _positions(mask_or_ids: Selection, ids: pd.Series) -> npt.NDArray[np.intp]:
     check_no_text(mask_or_ids, "mask_or_ids", "a sequence of ids")
+    if not isinstance(mask_or_ids, Iterable):
+        raise InvalidTypeError(
+            "neither a mask nor ids",
+            argument="mask_or_ids",
+            expected="a bool for each row, or sample ids",
+            found=repr(mask_or_ids),
+        )
     wanted = pd.Series(mask_or_ids if isinstance(mask_or_ids, pd.Series) else list(mask_or_ids))
     if len(wanted) == 0 and len(ids) > 0:
         return np.empty(0, dtype=np.intp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceattr._ranges import known_rows, label_columns
+from faceattr._validation import check_no_text
 from faceattr.data.index import (
     Index,
     check_index,
@@ -19,7 +21,7 @@ from faceattr.data.index import (
     needed_columns,
     sample_id_of,
 )
-from faceattr.exceptions import DataError, TableError
+from faceattr.exceptions import DataError, InvalidTypeError, TableError
 from faceattr.tables.plain import read_plain_csv, row_lines
 from faceattr.tasks import TaskSet
 
@@ -48,6 +50,16 @@ def index_csv(
     groups: Sequence[str] | None,
 ) -> Index:
     """Read an index table from a CSV file; see `Dataset.from_csv`."""
+    if groups is not None:
+        check_no_text(groups, "groups", "a sequence of columns")
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidTypeError(
+            "not a file",
+            argument="path",
+            expected="the path of a CSV file",
+            found=type(path).__name__,
+            hint="Dataset(table, tasks=...) takes a pandas.DataFrame",
+        )
     raw = read_text(Path(path))
     require_columns(raw, [path_column, *needed_columns(raw.columns, tasks), *(groups or ())])
     base = str(Path(path).parent if root is None else Path(root))

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import pandas as pd
 
 from faceattr._ranges import label_columns, present_columns
 from faceattr.data.index import check_index, check_unique_ids, order_columns
-from faceattr.exceptions import DataError, InvalidArgumentError, TableError
-from faceattr.tasks import RegressionTask, Task, TaskSet
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
-__all__ = ["check_same_meaning", "join_tables", "relabel", "union_of_tasks", "with_prefix"]
+__all__ = [
+    "check_datasets",
+    "check_same_meaning",
+    "join_tables",
+    "relabel",
+    "tasks_by_name",
+    "union_of_tasks",
+    "with_prefix",
+]
 
 _log = logging.getLogger(__name__)
 
 
 def relabel(table: pd.DataFrame, labels: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     """Return an index table with the columns of `labels` laid over its own; rows go by id."""
+    if not isinstance(labels, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument="table",
+            expected="a pandas.DataFrame with the column 'sample_id'",
+            found=type(labels).__name__,
+        )
     if "sample_id" not in labels.columns:
         raise TableError("a column is missing", argument="table", expected="'sample_id'")
     new = labels.assign(sample_id=labels["sample_id"].astype("str")).drop(
@@ -45,8 +61,43 @@ def _lay_over(table: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     named = laid["sample_id"].isin(values.index)
     for column in values.columns:
         found = laid["sample_id"].map(values[column])
-        laid[column] = found.where(named, laid[column]) if column in laid.columns else found
+        if column not in laid.columns:
+            laid[column] = found
+        elif found.dtype == laid[column].dtype:
+            laid[column] = found.where(named, laid[column])
+        else:  # pandas mixes no categories with others
+            laid[column] = _without_categories(found).where(
+                named, _without_categories(laid[column])
+            )
     return laid
+
+
+def _without_categories(column: pd.Series) -> pd.Series:
+    known = column.dtype
+    if isinstance(known, pd.CategoricalDtype):
+        return column.astype(known.categories.dtype)
+    return column
+
+
+def tasks_by_name(tasks: TaskSet | Task | Iterable[Task]) -> Mapping[str, Task]:
+    """Return tasks, of which there may be none, by name."""
+    if isinstance(tasks, TaskSet):
+        return tasks
+    single = isinstance(tasks, RegressionTask | ClassificationTask | str)
+    given: Any = tasks if single else list(cast("Iterable[Task]", tasks))
+    return TaskSet(given) if given else {}
+
+
+def check_datasets(datasets: object, kind: type) -> None:
+    """Raise InvalidTypeError unless these are data sets, in a sequence or a mapping of names."""
+    parts = datasets.values() if isinstance(datasets, Mapping) else datasets
+    if not isinstance(parts, Iterable) or not all(isinstance(part, kind) for part in parts):
+        raise InvalidTypeError(
+            "not data sets",
+            argument="datasets",
+            expected="a list of Dataset, or a mapping of names to them",
+            found=repr(datasets)[:120],
+        )
 
 
 def _require_overlap(table: pd.DataFrame, new: pd.DataFrame, known: pd.Series) -> None:

@@ -15,9 +15,11 @@ from faceattr.data._core import IndexedImages, Sample
 from faceattr.data._csv import index_csv
 from faceattr.data._fairface import fairface_tasks, index_fairface
 from faceattr.data._relabel import (
+    check_datasets,
     check_same_meaning,
     join_tables,
     relabel,
+    tasks_by_name,
     union_of_tasks,
     with_prefix,
 )
@@ -30,8 +32,9 @@ from faceattr.data.splits import (
     group_codes,
     require_rows,
     strata_codes,
+    tell_given_split,
 )
-from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
+from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = ["Dataset", "Sample"]
 
@@ -300,9 +303,7 @@ class Dataset(IndexedImages):
         DataError
             If no id fits, a label or range cannot be read, or a label lies outside its range.
         """
-        new = [tasks] if isinstance(tasks, RegressionTask | ClassificationTask) else tasks
-        new = list(new.values()) if isinstance(new, TaskSet) else list(new)
-        task_set = TaskSet({**self._tasks, **{task.name: task for task in new}}.values())
+        task_set = TaskSet({**self._tasks, **tasks_by_name(tasks)}.values())
         labelled = self._trusted(relabel(self._table, table, task_set), task_set, self._rejects)
         labelled._prints, labelled._duplicates = self._prints, self._duplicates
         return labelled
@@ -331,6 +332,7 @@ class Dataset(IndexedImages):
             If tasks of one name differ, a label column of one data set is only a column to group by
             in another, or an id occurs twice.
         """
+        check_datasets(datasets, Dataset)
         named = datasets if isinstance(datasets, Mapping) else None
         parts = list(datasets.values() if isinstance(datasets, Mapping) else datasets)
         names = [f"datasets[{n}]" for n in range(len(parts))] if named is None else list(named)
@@ -384,6 +386,7 @@ class Dataset(IndexedImages):
             If a part would be empty, or a column is unknown.
         """
         shares = check_shares({"train": train, "valid": valid, "test": test})
+        tell_given_split(self._table)
         parts = self._parts(list(shares.values()), list(shares), seed, groups, stratify)
         return tuple(self._part(parts == number, name) for number, name in enumerate(shares))
 
@@ -433,7 +436,7 @@ class Dataset(IndexedImages):
         check_integer(seed, "seed", low=0)
         columns = list(self._tasks) if stratify is None else stratify
         strata = strata_codes(with_middles(self._table, self._tasks), columns)
-        duplicates = self.duplicates() if groups == DUPLICATES else None
+        duplicates = self.duplicates() if isinstance(groups, str) and groups == DUPLICATES else None
         codes = group_codes(self._table, groups, duplicates)
         parts = assign_parts(self._table["sample_id"], strata, codes, shares, seed)
         require_rows(parts, names, len(np.unique(codes)))

@@ -42,6 +42,10 @@ class Index(NamedTuple):
     rejects: pd.DataFrame
 
 
+_PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+"""Names of folders, in lower case, that hold a part of the images, and classes in it."""
+
+
 def find_names(folder: str | Path) -> list[str]:
     """List the image files below a folder, of which there must be one.
 
@@ -195,6 +199,16 @@ def index_folder(
                 found=f"sub-folders with images: {found}",
                 hint="pass task=ClassificationTask(...) to name classes that have no image here",
             )
+        if {name.casefold() for name in found} <= _PARTS:
+            raise DataError(
+                "the sub-folders are parts of a data set, not classes",
+                argument="folder",
+                rows=found,
+                expected="a sub-folder for each class",
+                found=str(folder),
+                hint="read each part, and join them where one is wanted: "
+                f'Dataset.concat([Dataset.from_folder("{found[0]}", ...), ...])',
+            )
         task = ClassificationTask(task, tuple(found))
         classes: dict[str, str | None] = {name: name for name in found}
     else:
@@ -257,6 +271,13 @@ def empty_rejects() -> pd.DataFrame:
 
 def check_rejects(rejects: pd.DataFrame) -> pd.DataFrame:
     """Return a table of rejects with its two columns, as text."""
+    if not isinstance(rejects, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument="rejects",
+            expected="a pandas.DataFrame with the columns 'path' and 'reason'",
+            found=type(rejects).__name__,
+        )
     missing = [name for name in ("path", "reason") if name not in rejects.columns]
     if missing:
         raise TableError(
@@ -299,6 +320,14 @@ def check_index(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     DataError
         If a label or a range cannot be read, or they contradict each other.
     """
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument="table",
+            expected="a pandas.DataFrame",
+            found=type(table).__name__,
+            hint="Dataset.from_csv reads a file, Dataset.from_folder a folder",
+        )
     _check_columns(table, tasks)
     checked = table.reset_index(drop=True)
     for column in ("sample_id", "path"):

@@ -8,16 +8,19 @@ one group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from faceattr._validation import check_no_text, check_number
-from faceattr.exceptions import DataError, InvalidArgumentError
+from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError
 
 __all__ = ["DUPLICATES", "assign_parts"]
+
+_log = logging.getLogger(__name__)
 
 DUPLICATES = "duplicates"
 """The name that asks for groups of identical and near-identical images."""
@@ -73,6 +76,13 @@ def group_codes(table: pd.DataFrame, groups: str | None, duplicates: pd.DataFram
     """
     if groups is None:
         return np.arange(len(table), dtype=np.int64)
+    if not isinstance(groups, str):
+        raise InvalidTypeError(
+            "not a column",
+            argument="groups",
+            expected=f"the name of one column, {DUPLICATES!r} or None",
+            found=repr(groups)[:120],
+        )
     if groups == DUPLICATES and duplicates is not None:
         found = duplicates.set_index("sample_id")["group"]
         labels = table["sample_id"].map(found)
@@ -97,6 +107,13 @@ def strata_codes(table: pd.DataFrame, columns: Sequence[str]) -> Codes:
         If there is no such column.
     """
     check_no_text(columns, "stratify", "a sequence of columns")
+    if not isinstance(columns, Iterable):
+        raise InvalidTypeError(
+            "not columns",
+            argument="stratify",
+            expected="a sequence of columns",
+            found=repr(columns),
+        )
     codes = np.zeros(len(table), dtype=np.int64)
     for column in columns:
         _require_column(table, column, "stratify", "columns of the table")
@@ -206,4 +223,16 @@ def _require_column(table: pd.DataFrame, column: str, argument: str, expected: s
             expected=expected,
             found=repr(column),
             hint="the columns are " + ", ".join(map(repr, table.columns)),
+        )
+
+
+def tell_given_split(table: pd.DataFrame) -> None:
+    """Warn where the images came with a split of their own, such as an official test part."""
+    given = table["split"].dropna().unique().tolist() if "split" in table else []
+    if len(given) > 1:  # a part that was split before has one value
+        _log.warning(
+            "the column 'split' (%s) is not followed but replaced; the given parts are "
+            'dataset.select(dataset.table["split"] == %r) and so on',
+            ", ".join(map(str, given[:4])),
+            str(given[0]),
         )

@@ -50,6 +50,13 @@ def check_by(by: By, bins: Mapping[str, BinSpec] | None, *tables: pd.DataFrame |
     for column in columns:
         check_unique(column, "by")
     flat = flat_columns(columns)
+    if bins is not None and not isinstance(bins, Mapping):
+        raise InvalidTypeError(
+            "not bins by column",
+            argument="bins",
+            expected='a mapping such as {"age": [0, 18, 60]}',
+            found=repr(bins)[:120],
+        )
     stray = [name for name in bins or {} if name not in flat]
     if stray or OVERALL in names or "" in names:
         raise InvalidArgumentError(

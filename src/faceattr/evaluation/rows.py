@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ __all__ = [
     "task_rows",
     "tasks_of",
 ]
+
+_log = logging.getLogger(__name__)
 
 _PREDICTIONS = "predictions"
 """What errors call the table that is evaluated."""
@@ -197,6 +200,7 @@ def _probabilities(
 ) -> FloatArray | None:
     columns = [prob_column(task.name, label) for label in task.classes]
     present = [name for name in columns if name in table.columns]
+    _tell_foreign(table, task, columns)
     if not present:
         return None
     known = {name: finite_numbers(table[name], names, argument) for name in present}
@@ -219,6 +223,20 @@ def _probabilities(
     expected = "probabilities that add up to 1"
     _refuse(bad, sums.rename(", ".join(columns)), names, expected, argument)
     return matrix
+
+
+def _tell_foreign(table: pd.DataFrame, task: ClassificationTask, columns: Sequence[str]) -> None:
+    """Warn of probabilities of what is no class, as of ``0`` where the class is called male."""
+    prefix = prob_column(task.name, "")
+    foreign = [str(name) for name in table if str(name).startswith(prefix) and name not in columns]
+    if foreign:
+        _log.warning(
+            "passed over, since they belong to no class of task %r: the columns %s; probabilities "
+            "are looked for in %s",
+            task.name,
+            foreign,
+            list(columns),
+        )
 
 
 def _refuse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ __all__ = [
     "check_file",
     "check_flag",
     "check_mapping",
+    "check_no_input",
     "check_text",
     "check_texts",
     "table_file",
@@ -53,9 +54,24 @@ def check_mapping(value: object, argument: str) -> Mapping[str, Any]:
     return value
 
 
+def check_no_input(
+    output: str | Path, inputs: Iterable[str | Path | None], hint: str | None = None
+) -> None:
+    """Raise if what is written would replace what is read."""
+    target = Path(output).resolve()
+    if target in {Path(path).resolve() for path in inputs if path is not None}:
+        raise InvalidArgumentError(
+            "one of the files that are read",
+            argument="output",
+            expected="a file of its own",
+            found=str(output),
+            hint=hint,
+        )
+
+
 def check_file(path: str | Path, argument: str, suffixes: Collection[str]) -> Path:
     """Return a path that can be written: a known ending, in a folder that is made where needed."""
-    target = Path(path)
+    target = Path(path).expanduser()
     if target.suffix.lower() not in suffixes:
         raise InvalidArgumentError(
             "not a kind of file that can be written here",

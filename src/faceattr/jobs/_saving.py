@@ -23,9 +23,10 @@ from faceattr.tasks import TaskSet
 if TYPE_CHECKING:
     from faceattr.jobs.training import TrainingResult
 
-__all__ = ["save_model", "save_results", "save_sampling"]
+__all__ = ["save_parts", "save_results", "save_sampling", "save_training"]
 
 _DPI = 110
+_RESULTS = ("predictions.csv", "metrics.csv", "evaluation.png", "gallery.png")
 _SHOWN = 24
 _PACKAGES = (
     *("torch", "torchvision", "timm", "accelerate", "safetensors"),
@@ -33,11 +34,31 @@ _PACKAGES = (
 )
 
 
-def save_model(model: Model, history: pd.DataFrame, folder: Path) -> None:
-    """Write the model and the table and figure of its history."""
+def save_training(model: Model, history: pd.DataFrame, folder: Path) -> None:
+    """Write the model and the table and figure of its history; of another model nothing stays."""
+    for name in _RESULTS:
+        (folder / name).unlink(missing_ok=True)
+        types_path(folder / name).unlink(missing_ok=True)
     model.save_pretrained(folder)
     write_table(history, folder / "history.csv")
     plot_history(history).savefig(folder / "history.png", dpi=_DPI)
+
+
+def save_parts(
+    job: TrainingJob,
+    model: Model,
+    parts: Mapping[str, Dataset],
+    rejects: pd.DataFrame,
+    folder: Path,
+) -> None:
+    """Write which image was in which part, which were left out, and what was run."""
+    index = pd.concat([part.table for part in parts.values()], ignore_index=True)
+    split = index[["sample_id", "split"]].sort_values("sample_id", ignore_index=True)
+    write_table(split, folder / "split.csv")
+    write_table(rejects, folder / "rejects.csv")
+    record = _record(job, model, {name: len(part) for name, part in parts.items()}, len(rejects))
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "job.json").write_text(text + "\n", encoding="utf-8")
 
 
 def save_sampling(sampler: BalancedSampler | None, folder: Path) -> None:
@@ -52,33 +73,23 @@ def save_sampling(sampler: BalancedSampler | None, folder: Path) -> None:
     report.plot().savefig(figure, dpi=_DPI)
 
 
-def save_results(
-    job: TrainingJob, result: TrainingResult, parts: Mapping[str, Dataset], rejects: pd.DataFrame
-) -> None:
-    """Write everything else."""
+def save_results(job: TrainingJob, result: TrainingResult, test: Dataset) -> None:
+    """Write what the model says of the test part."""
     folder = result.folder
-    index = pd.concat([part.table for part in parts.values()], ignore_index=True)
-    split = index[["sample_id", "split"]].sort_values("sample_id", ignore_index=True)
-    write_table(split, folder / "split.csv")
-    write_table(rejects, folder / "rejects.csv")
     write_table(result.predictions, folder / "predictions.csv")
     write_table(result.evaluation.to_frame(), folder / "metrics.csv")
     result.evaluation.plot().savefig(folder / "evaluation.png", dpi=_DPI)
-    _save_gallery(job, result, parts["test"])
-    record = _record(job, result, {name: len(part) for name, part in parts.items()}, len(rejects))
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / "job.json").write_text(text + "\n", encoding="utf-8")
+    if job.data.kind == "synthetic":
+        _save_gallery(result, test)
 
 
-def _save_gallery(job: TrainingJob, result: TrainingResult, test: Dataset) -> None:
-    target = result.folder / "gallery.png"
-    if job.data.kind != "synthetic":
-        target.unlink(missing_ok=True)  # an earlier job's drawings
-        return
+def _save_gallery(result: TrainingResult, test: Dataset) -> None:
     shown = result.predictions.head(_SHOWN)
     captions = [_caption(row, test.tasks) for _, row in shown.iterrows()]
     images = [test.read(position) for position in range(len(shown))]
-    gallery(images, captions, title="label and prediction").savefig(target, dpi=_DPI)
+    gallery(images, captions, title="label and prediction").savefig(
+        result.folder / "gallery.png", dpi=_DPI
+    )
 
 
 def _caption(row: pd.Series, tasks: TaskSet) -> str:
@@ -91,13 +102,13 @@ def _short(value: object) -> str:
 
 
 def _record(
-    job: TrainingJob, result: TrainingResult, images: Mapping[str, int], rejects: int
+    job: TrainingJob, model: Model, images: Mapping[str, int], rejects: int
 ) -> dict[str, Any]:
     return {
         "job": job.to_dict(),
         "train_config": job.train_config().to_dict(),
         "images": dict(images) | {"rejected": rejects},
-        "training_seconds": result.model.info["training"]["seconds"],
+        "training_seconds": model.info["training"]["seconds"],
         "versions": _versions(),
     }
 

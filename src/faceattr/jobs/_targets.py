@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from faceattr.jobs._checks import FIGURE_SUFFIXES, check_file, table_file
+from faceattr.jobs._checks import FIGURE_SUFFIXES, check_file, check_no_input, table_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,16 +38,23 @@ class Targets:
     figure: Path | None
 
     @classmethod
-    def check(cls, output: str | Path | None, figure: str | Path | None) -> Targets:
-        """Return the files after checking that they can be written.
+    def check(
+        cls,
+        output: str | Path | None,
+        figure: str | Path | None,
+        inputs: Iterable[str | Path | None],
+    ) -> Targets:
+        """Return the files after checking that they can be written, and are none of the inputs.
 
         Raises
         ------
         InvalidArgumentError
-            If a name has another ending than can be written.
+            If a name has another ending than can be written, or is that of an input.
         OutputError
             If a folder cannot be written to.
         """
+        if output is not None:
+            check_no_input(output, inputs)
         return cls(
             None if output is None else table_file(output, "output"),
             None if figure is None else check_file(figure, "figure", FIGURE_SUFFIXES),

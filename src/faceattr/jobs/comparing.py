@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceattr.jobs._making import make_evaluator
 from faceattr.jobs._targets import Targets
-from faceattr.jobs.evaluating import pick_tasks
+from faceattr.jobs.evaluating import missing_texts, pick_tasks
 from faceattr.jobs.sections import EvaluateSection
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def run_comparison(
 
     settings = EvaluateSection() if settings is None else settings
     settings.check()
-    targets = Targets.check(output, figure)
-    sides = [[read_table(path) for path in side] for side in (a, b)]
+    targets = Targets.check(output, figure, [*a, *b, quality])
+    missing = missing_texts(tasks)
+    sides = [[read_table(path, missing=missing) for path in side] for side in (a, b)]
     scores = None if quality is None else read_table(quality)
     chosen = pick_tasks(sides[0][0], tasks) if tasks else None
     comparison = compare(sides[0], sides[1], scores, evaluator=make_evaluator(settings, chosen))

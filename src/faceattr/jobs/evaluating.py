@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faceattr.evaluation import Evaluation
     from faceattr.tasks import Task, TaskSet
 
-__all__ = ["pick_tasks", "run_evaluation"]
+__all__ = ["missing_texts", "pick_tasks", "run_evaluation"]
 
 
 def run_evaluation(
@@ -66,13 +66,21 @@ def run_evaluation(
 
     settings = EvaluateSection() if settings is None else settings
     settings.check()
-    targets = Targets.check(output, figure)
-    table = read_table(predictions)
+    targets = Targets.check(output, figure, [predictions, quality])
+    table = read_table(predictions, missing=missing_texts(tasks))
     scores = None if quality is None else read_table(quality)
     evaluator = make_evaluator(settings, pick_tasks(table, tasks) if tasks else None)
     evaluation = evaluator.evaluate(table, scores)
     targets.write(evaluation)
     return evaluation
+
+
+def missing_texts(tasks: Mapping[str, Sequence[str]] | None) -> list[str]:
+    """Return what stands for a missing value in a CSV file: nothing that is named as a class."""
+    from faceattr.tables import MISSING
+
+    classes = {label for labels in (tasks or {}).values() for label in labels}
+    return [text for text in MISSING if text not in classes]
 
 
 def pick_tasks(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]]) -> TaskSet:

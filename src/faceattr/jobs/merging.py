@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceattr.exceptions import InvalidArgumentError
-from faceattr.jobs._checks import table_file
+from faceattr.jobs._checks import check_no_input, table_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,8 @@ def run_merge(
     files = [parts] if isinstance(parts, str | Path) else list(parts)
     target = None if output is None else table_file(output, "output")
     if target is not None:
-        _check_not_a_part(target, files)
+        hint = "a pattern such as part-*.csv that the output does not match"
+        check_no_input(target, files, hint)
     merged = merge_shards(files)
     kind, table = merged.kind, merged.table
     if kind == "fingerprints":
@@ -80,14 +80,3 @@ def run_merge(
     if target is not None:
         write_table(table, target)
     return MergeResult(kind, table)
-
-
-def _check_not_a_part(target: Path, files: Sequence[str | Path]) -> None:
-    if target.resolve() in {Path(file).resolve() for file in files}:
-        raise InvalidArgumentError(
-            "one of the parts",
-            argument="output",
-            expected="a file of its own",
-            found=str(target),
-            hint="a pattern such as part-*.csv that the output does not match",
-        )

@@ -64,11 +64,12 @@ def run_training(
 ) -> TrainingResult:
     """Run a training job, and save what it makes.
 
-    Settings, data, weights and the output folder are checked before the training starts. The folder
-    then holds the model (``config.json``, ``model.safetensors``), ``job.json`` (what was run, with
-    versions), the tables ``history.csv``, ``split.csv``, ``rejects.csv``, ``predictions.csv`` and
-    ``metrics.csv`` (see `faceattr.tables.read_table`), and ``history.png`` and ``evaluation.png``;
-    of a balanced training also ``sampling.csv`` and ``sampling.png``.
+    Settings, data, weights and the output folder are checked before the training starts. When it
+    ends or is interrupted, what an earlier job left in the folder goes; it then holds the model
+    (``config.json``, ``model.safetensors``), ``job.json`` (what was run, with versions), the tables
+    ``history.csv``, ``split.csv``, ``rejects.csv``, and, of a training that has ended,
+    ``predictions.csv`` and ``metrics.csv`` (see `faceattr.tables.read_table`), with ``history.png``
+    and ``evaluation.png``; of a balanced training also ``sampling.csv`` and ``sampling.png``.
     Images are shown in it, ``gallery.png``, only where they are drawings. Checkpoints lie in its
     sub-folder ``checkpoints``. Under torchrun all processes train and predict together, and the
     first one writes.
@@ -99,7 +100,7 @@ def run_training(
     KeyboardInterrupt
         If interrupted; the model of the last whole epoch is saved then.
     """
-    from faceattr.jobs._saving import save_model, save_results, save_sampling
+    from faceattr.jobs._saving import save_parts, save_results, save_sampling, save_training
 
     job.check()
     folder = check_output_folder(job.output, "output")
@@ -117,7 +118,8 @@ def run_training(
     trainer.fit(model, parts["train"], parts.get("valid"), sampler=sampler, resume=resume)
     if trainer.rank_ == 0:
         # At once: whatever may go wrong from here on, the training is not lost.
-        save_model(model, trainer.history_, folder)
+        save_training(model, trainer.history_, folder)
+        save_parts(job, model, parts, faces.rejects, folder)
         save_sampling(sampler, folder)
     if trainer.stopped_ == "interrupt":
         raise KeyboardInterrupt
@@ -127,7 +129,7 @@ def run_training(
         model, trainer.history_, predictions, evaluation, folder, rank=trainer.rank_
     )
     if trainer.rank_ == 0:
-        save_results(job, result, parts, faces.rejects)
+        save_results(job, result, parts["test"])
     return result
 
 

@@ -222,10 +222,11 @@ def _without_number(
     sums = [values.sum(1).tolist() for values in outputs.values()]  # of tensors, or of arrays
     names = [name for task in tasks.values() for name in value_columns(task) if name in columns]
     found = [columns[name].astype(np.float64) for name in names]
-    sound: npt.NDArray[np.bool_] = (np.array(sums) < np.inf).all(axis=0)
+    sound = np.all(np.array(sums) < np.inf, axis=0)
     for values in found:
         sound &= np.isfinite(values)
-    return ~sound
+    broken: npt.NDArray[np.bool_] = ~sound
+    return broken
 
 
 def predict_values(

@@ -5,13 +5,14 @@ beside it, or Parquet. `write_shard` and `merge_shards` do so for tables that ar
 rest says what the columns of a table are called and checks them.
 """
 
-from faceattr.tables.files import read_table, write_table
+from faceattr.tables.files import MISSING, read_table, write_table
 from faceattr.tables.inference import tasks_from_predictions
 from faceattr.tables.schema import check_ids, pred_column, prediction_columns, prob_column
 from faceattr.tables.shard import Shard
 from faceattr.tables.shards import MergedShards, merge_shards, write_shard
 
 __all__ = [
+    "MISSING",
     "MergedShards",
     "Shard",
     "check_ids",

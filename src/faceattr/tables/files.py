@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,16 @@ from faceattr.tables._disk import replace_file, types_path, write_lines, writing
 from faceattr.tables.encoding import Cells, Entry, decode_column, encode_column
 from faceattr.tables.plain import read_plain_csv
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["MISSING", "read_table", "write_table"]
+
+_log = logging.getLogger(__name__)
 
 _FORMAT = "faceattr-table"
 _VERSION = 1
 _TEXT_COLUMNS = ("sample_id", "path")
-_DEFAULT_MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A"]
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A")
+"""What stands for a missing value in a plain CSV."""
+
 _SPECIAL = frozenset(',"\r\n')
 _HINT = "delete {types} to read the file as a plain CSV"
 
@@ -107,7 +113,7 @@ def write_csv(target: Path, lines: Iterable[str], types: Mapping[str, Any]) -> N
         replace_file(types_path(target), lambda temporary: write_lines(temporary, [text, "\n"]))
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, *, missing: Collection[str] | None = None) -> pd.DataFrame:
     """Read a table that `write_table` wrote, or any CSV or Parquet file.
 
     Parameters
@@ -115,6 +121,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path : str or Path
         A ``.csv`` file is read by the ``<path>.types.json`` beside it. Without one it is a plain
         CSV: ``sample_id`` and ``path`` are text, the other types are guessed.
+    missing : collection of str, optional
+        What stands for a missing value in a plain CSV; `MISSING` by default: "", "NA", "NaN",
+        "None", "null" and the like. A class of such a name has to be taken out; where one of them
+        stands among text, the log tells how often.
 
     Returns
     -------
@@ -140,14 +150,36 @@ def read_table(path: str | Path) -> pd.DataFrame:
         with reading(source):
             return _read_typed(source)
     with reading(source):
-        return _read_plain(source)
+        return _read_plain(source, MISSING if missing is None else tuple(missing))
 
 
-def _read_plain(path: Path) -> pd.DataFrame:
+def _read_plain(path: Path, missing: Sequence[str]) -> pd.DataFrame:
     header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
     # An image may be called "NA": what names a row is never missing.
-    missing = {name: _DEFAULT_MISSING for name in header if name not in _TEXT_COLUMNS}
-    return read_plain_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), na_values=missing)
+    gaps = {name: list(missing) for name in header if name not in _TEXT_COLUMNS}
+    table = read_plain_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), na_values=gaps)
+    _tell_gaps(table, path)
+    return table
+
+
+def _tell_gaps(table: pd.DataFrame, path: Path) -> None:
+    """Warn of words among text that were taken for missing values: a class may be called so."""
+    texts = [name for name in table if pd.api.types.is_string_dtype(table[name])]
+    unsure = [name for name in texts if table[name].isna().any()]
+    if not unsure:
+        return
+    raw = read_plain_csv(path, dtype="str", na_values=[""], usecols=unsure)
+    for name in unsure:
+        words = raw[name][table[name].isna() & raw[name].notna()]
+        if len(words):
+            counts = ", ".join(f"{word!r} {n} times" for word, n in words.value_counts().items())
+            _log.warning(
+                "%s: taken as missing in column %r: %s; where that is a class, name the classes: "
+                "--task NAME=CLASS,CLASS, or read_table(path, missing=[''])",
+                path.name,
+                name,
+                counts,
+            )
 
 
 def _read_typed(path: Path) -> pd.DataFrame:
@@ -211,7 +243,11 @@ def _decode(entry: Entry, cells: Cells, path: Path) -> Any:
 
 def check_table_path(path: str | Path, argument: str) -> Path:
     """Return the path of a table, to be read or written; Parquet needs pyarrow."""
-    target = Path(path)
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidTypeError(
+            "not a path", argument=argument, expected="a path", found=type(path).__name__
+        )
+    target = Path(path).expanduser()
     suffix = target.suffix.lower()
     if suffix not in {".csv", ".parquet"}:
         raise InvalidArgumentError(

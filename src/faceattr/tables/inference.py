@@ -16,6 +16,8 @@ __all__ = ["tasks_from_predictions"]
 
 _log = logging.getLogger(__name__)
 
+_CODES = 2
+
 _FEW_CODES = 10
 """So many different numbers written as text may be codes of classes."""
 
@@ -86,6 +88,7 @@ def _infer_task(table: pd.DataFrame, name: str) -> Task:
     classes = [str(column)[len(prefix) :] for column in table if str(column).startswith(prefix)]
     columns = [table[name], table[pred_column(name)]]
     if not classes and (not any(map(_is_label, columns)) or _are_numbers(table, columns)):
+        _tell_codes(name, columns)
         return RegressionTask(name)
     if len(classes) < 2:  # one probability of two says the other
         known = [_spellings(column) for column in columns]
@@ -103,6 +106,21 @@ def _infer_task(table: pd.DataFrame, name: str) -> Task:
             hint=f"tasks=ClassificationTask({name!r}, classes=(...))",
         )
     return ClassificationTask(name, classes=tuple(classes))
+
+
+def _tell_codes(name: str, columns: Sequence[pd.Series]) -> None:
+    """Warn of two whole numbers that both columns share: they are rather codes of two classes."""
+    truth, pred = (
+        set(pd.to_numeric(column, errors="coerce").dropna().unique().tolist()) for column in columns
+    )
+    found = sorted(truth | pred)
+    if len(found) == _CODES and truth & pred and all(float(value).is_integer() for value in found):
+        low, high = (int(value) for value in found)
+        _log.warning(
+            "task %r has only the numbers %d and %d, and is evaluated as a number; for classes "
+            "give --task %s=%d,%d, or tasks=ClassificationTask(%r, classes=('%d', '%d'))",
+            *(name, low, high, name, low, high, name, low, high),
+        )
 
 
 def _is_label(column: pd.Series) -> bool:

@@ -230,6 +230,13 @@ def _fit_number_rule(
 
 
 def _check_rules(rules: Mapping[str, Abstain] | None, tasks: TaskSet) -> Mapping[str, Abstain]:
+    if rules is not None and not isinstance(rules, Mapping):
+        raise InvalidTypeError(
+            "not rules by task",
+            argument="abstain",
+            expected='a mapping such as {"gender": Abstain(coverage=0.9)}',
+            found=repr(rules)[:120],
+        )
     for name, rule in (rules or {}).items():
         check_choice(name, "abstain", list(tasks))
         if not isinstance(rule, Abstain):
