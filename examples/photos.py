@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shutil
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -69,6 +70,7 @@ def main(images: int = 2500, epochs: int = 8, yunet: str | None = None) -> None:
     model.predict(OUTPUT / "photos")  # a warning, and one row a photo
     write_table(found, OUTPUT / "predictions.csv")
 
+    shutil.rmtree(OUTPUT / "chips", ignore_errors=True)  # of an earlier run; nothing is replaced
     chips = crop_faces(OUTPUT / "photos", OUTPUT / "chips", detector).head(12)
     pictures = [np.array(Image.open(path)) for path in chips["chip"]]
     gallery(pictures, chips["sample_id"].tolist(), title="Warped to the template").savefig(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from faceattr import ClassificationTask, Dataset
 from faceattr._ranges import known_rows
@@ -158,8 +159,12 @@ def test_race_is_a_task_only_when_asked_for(tmp_path: Path) -> None:
 def test_missing_files_are_found_by_verify(tmp_path: Path) -> None:
     ds = Dataset.from_fairface(write(tmp_path, PUBLIC), root=tmp_path / "elsewhere")
     assert len(ds) == 3
+    with pytest.raises(DataError, match=r"not one image can be read.*train/1\.jpg"):
+        Dataset.from_fairface(write(tmp_path, PUBLIC), verify=True)
+    (tmp_path / "train").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "train" / "2.jpg")
     verified = Dataset.from_fairface(write(tmp_path, PUBLIC), verify=True)
-    assert (len(verified), len(verified.rejects)) == (0, 3)
+    assert (len(verified), len(verified.rejects)) == (1, 2)
 
 
 def test_it_goes_together_with_utkface(tmp_path: Path) -> None:
