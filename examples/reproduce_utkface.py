@@ -80,8 +80,8 @@ STUDENT = [
 LEVEL = 0.43
 """The quantile of a student's distribution below which about half of the labels of new images lie.
 A teacher's distribution is taken as symmetric, labels are not: they lie below it more often. Found
-on images of folds 1 to 4 that a student had not seen, with other teachers; of all images, each predicted by the student of
-its fold, 46.5 % lie below it now (docs/results/recipe-utkface.md)."""
+on images of folds 1 to 4 that a student had not seen, with other teachers; of all images, each
+predicted by the student of its fold, 46.5 % lie below it now (docs/results/recipe-utkface.md)."""
 
 
 @dataclass(frozen=True)
