@@ -69,12 +69,16 @@ def plot_two(
     left = [_overlay(item, task, cls, name=True) for item in first]
     right = [_overlay(item, task, cls, name=False) for item in second]
     label = label_of(first[0], task, cls)
-    if label != label_of(second[0], task, cls):  # years beside what has no unit, such as Grad-CAM's
+    if _unit(first[0], task) != _unit(second[0], task):  # as years beside Grad-CAM's
         left, right = _of_largest(left), _of_largest(right)
         label = f"{_LEFT} against   share of each side's largest   for {_RIGHT}"
     title = f"{task} (n = {len(left)} images)"
     rows = [list(pair) for pair in zip(left, right, strict=True)]
     return plot_overlay_rows(rows, label=label, title=title, headings=names)
+
+
+def _unit(item: Explanation, task: str) -> tuple[bool, str | None]:
+    return item.attribution.in_units, getattr(item.tasks[task], "unit", None)
 
 
 def _of_largest(overlays: Sequence[Overlay]) -> list[Overlay]:
