@@ -341,7 +341,7 @@ def test_settings_that_cannot_be_used_are_2(run, argv: list[str], message: str) 
         (["predict", "job.toml", "--model", "nope"], "no saved model here"),
         (["predict", "nope.png", "--model", "nope"], "no such file or folder"),
         (["evaluate", "nope.csv"], "no such file; found: nope.csv"),
-        (["evaluate", "theirs.csv", "--by", "height"], "'height'"),
+        (["evaluate", "theirs.csv", "--by", "height", "--task", "smile=0,1"], "'height'"),
         (["evaluate", "theirs.csv", "--output", "job.toml/m.csv"], "cannot be written"),
     ],
 )
