@@ -19,6 +19,7 @@ from faceattr.calibration.parts import (
     part_from_dict,
 )
 from faceattr.exceptions import FaceAttrError, InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.tables.schema import check_frame
 from faceattr.tasks import TaskSet
 
 __all__ = ["Calibration"]
@@ -117,13 +118,7 @@ class Calibration:
         TableError
             If a column is missing, or the table is calibrated already.
         """
-        if not isinstance(predictions, pd.DataFrame):
-            raise InvalidTypeError(
-                "not a table",
-                argument="predictions",
-                expected="a pandas DataFrame",
-                found=type(predictions).__name__,
-            )
+        check_frame(predictions, "predictions")
         self._check_new(predictions)
         hint = "give the table that holds it: calibration.apply(predictions, quality)"
         joined, _ = join_quality(predictions, quality, self.group_columns, hint=hint)

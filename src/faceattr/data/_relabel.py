@@ -11,6 +11,7 @@ import pandas as pd
 from faceattr._ranges import label_columns, present_columns
 from faceattr.data.index import check_index, check_unique_ids, order_columns
 from faceattr.exceptions import DataError, InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.tables.schema import check_frame
 from faceattr.tasks import ClassificationTask, RegressionTask, Task, TaskSet
 
 __all__ = [
@@ -28,13 +29,7 @@ _log = logging.getLogger(__name__)
 
 def relabel(table: pd.DataFrame, labels: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     """Return an index table with the columns of `labels` laid over its own; rows go by id."""
-    if not isinstance(labels, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="table",
-            expected="a pandas.DataFrame with the column 'sample_id'",
-            found=type(labels).__name__,
-        )
+    check_frame(labels, "table", expected="a pandas DataFrame with the column 'sample_id'")
     if "sample_id" not in labels.columns:
         raise TableError("a column is missing", argument="table", expected="'sample_id'")
     new = labels.assign(sample_id=labels["sample_id"].astype("str")).drop(

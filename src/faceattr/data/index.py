@@ -14,6 +14,7 @@ import pandas as pd
 from faceattr._ranges import check_ranges, label_columns, present_columns
 from faceattr.exceptions import DataError, InvalidTypeError, TableError
 from faceattr.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, ending_of, image_names
+from faceattr.tables.schema import check_frame
 from faceattr.tasks import (
     RESERVED_NAMES,
     RESERVED_SUFFIXES,
@@ -271,13 +272,7 @@ def empty_rejects() -> pd.DataFrame:
 
 def check_rejects(rejects: pd.DataFrame) -> pd.DataFrame:
     """Return a table of rejects with its two columns, as text."""
-    if not isinstance(rejects, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="rejects",
-            expected="a pandas.DataFrame with the columns 'path' and 'reason'",
-            found=type(rejects).__name__,
-        )
+    check_frame(rejects, "rejects")
     missing = [name for name in ("path", "reason") if name not in rejects.columns]
     if missing:
         raise TableError(
@@ -320,14 +315,7 @@ def check_index(table: pd.DataFrame, tasks: TaskSet) -> pd.DataFrame:
     DataError
         If a label or a range cannot be read, or they contradict each other.
     """
-    if not isinstance(table, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="table",
-            expected="a pandas.DataFrame",
-            found=type(table).__name__,
-            hint="Dataset.from_csv reads a file, Dataset.from_folder a folder",
-        )
+    check_frame(table, "table", hint="Dataset.from_csv reads a file, Dataset.from_folder a folder")
     _check_columns(table, tasks)
     checked = table.reset_index(drop=True)
     for column in ("sample_id", "path"):

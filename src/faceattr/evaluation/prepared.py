@@ -15,7 +15,8 @@ from faceattr.evaluation.chosen import MetricChoice, choose_metrics
 from faceattr.evaluation.groups import By, check_by, column_name, flat_columns, group_tables
 from faceattr.evaluation.metrics import OVERALL, Metric
 from faceattr.evaluation.rows import TaskRows, task_rows, tasks_of
-from faceattr.exceptions import InvalidArgumentError, InvalidTypeError, TableError
+from faceattr.exceptions import InvalidArgumentError, TableError
+from faceattr.tables.schema import check_frame
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = [
@@ -126,19 +127,13 @@ def usable(metrics: Sequence[Metric], parts: Sequence[TaskRows], *, asked: bool)
 
 def check_predictions(predictions: object, argument: str) -> pd.DataFrame:
     """Return a table; refuse what is none, or has two columns of one name."""
-    if not isinstance(predictions, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument=argument,
-            expected="a pandas DataFrame",
-            found=type(predictions).__name__,
-        )
-    repeated = predictions.columns[predictions.columns.duplicated()]
+    table = check_frame(predictions, argument)
+    repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise TableError(
             "columns have the same name", argument=argument, found=repr(list(repeated))
         )
-    return predictions
+    return table
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:

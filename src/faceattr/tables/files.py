@@ -23,6 +23,7 @@ from faceattr.exceptions import (
 from faceattr.tables._disk import replace_file, types_path, write_lines, writing
 from faceattr.tables.encoding import Cells, Entry, decode_column, encode_column
 from faceattr.tables.plain import read_plain_csv
+from faceattr.tables.schema import check_frame
 
 __all__ = ["MISSING", "read_table", "write_table"]
 
@@ -265,14 +266,8 @@ def check_table_path(path: str | Path, argument: str) -> Path:
     return target
 
 
-def _check_table(table: object) -> None:
-    if not isinstance(table, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument="table",
-            expected="a pandas DataFrame",
-            found=type(table).__name__,
-        )
+def _check_table(given: object) -> None:
+    table = check_frame(given, "table")
     names = list(table.columns)
     if (
         not names

@@ -10,11 +10,27 @@ from faceattr.exceptions import InvalidTypeError, TableError
 from faceattr.tasks import ClassificationTask, Task
 
 __all__ = [
+    "check_frame",
     "check_ids",
     "pred_column",
     "prediction_columns",
     "prob_column",
 ]
+
+
+def check_frame(
+    table: object, argument: str, *, expected: str = "a pandas DataFrame", hint: str | None = None
+) -> pd.DataFrame:
+    """Return a table; InvalidTypeError if it is none."""
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidTypeError(
+            "not a table",
+            argument=argument,
+            expected=expected,
+            found=type(table).__name__,
+            hint=hint,
+        )
+    return table
 
 
 def pred_column(task: str) -> str:
@@ -84,13 +100,7 @@ def check_ids(table: pd.DataFrame, argument: str, *, allow_repeats: bool = False
     TableError
         If the column is absent, an id is not text or is missing, or one is repeated.
     """
-    if not isinstance(table, pd.DataFrame):
-        raise InvalidTypeError(
-            "not a table",
-            argument=argument,
-            expected="a pandas DataFrame",
-            found=type(table).__name__,
-        )
+    check_frame(table, argument)
     if "sample_id" not in table.columns:
         raise TableError(
             "a column is missing",
