@@ -272,7 +272,7 @@ class TestBadFiles:
         assert caught.value.argument == "source"
 
     @given(
-        kind=st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"]),
+        kind=st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM"]),
         cut=st.floats(0, 1),
         changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8),
     )

@@ -158,6 +158,10 @@ class TestParts:
             assert not caplog.records
             faces.with_labels(given).split(train=0.5, test=0.5, groups=None)
         assert "'split' (test, train) is not followed" in caplog.text
+        caplog.clear()
+        with caplog.at_level("WARNING", logger="faceattr"):
+            next(faces.with_labels(given).folds(2, groups=None))
+        assert "'split' (test, train) is not followed" in caplog.text
 
 
 class TestNothingToRead:

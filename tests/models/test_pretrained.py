@@ -13,6 +13,7 @@ from torch import nn
 
 from faceattr import ClassificationTask, Dataset, Model, RegressionTask, TaskSet
 from faceattr.exceptions import InvalidTypeError, ModelFileError, OutputError
+from faceattr.training.checkpoints import CheckpointFolder
 
 TASKS = TaskSet(
     [
@@ -193,3 +194,16 @@ def test_files_can_be_read_by_whom_the_folder_lets(saved):
     _, folder = saved
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert modes["model.safetensors"] == modes["config.json"]
+
+
+def test_a_home_folder_is_the_same_for_writing_and_reading(saved, tmp_path, monkeypatch):
+    model, _ = saved
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    model.save_pretrained("~/kept")
+    assert Model.from_pretrained("~/kept").tasks == model.tasks
+    checkpoints = CheckpointFolder("~/checkpoints")
+    with checkpoints.locked():
+        assert (tmp_path / "checkpoints").is_dir()
+    assert not (tmp_path / "~").exists()

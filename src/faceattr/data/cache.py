@@ -146,7 +146,7 @@ class ImageCache:
     @property
     def folder(self) -> Path:
         """Where the cache lies; the images are in its sub-folder ``images``."""
-        return cache_folder() if self._folder is None else Path(self._folder)
+        return cache_folder() if self._folder is None else Path(self._folder).expanduser()
 
     def open(self, dataset: Dataset, size: int, *, progress: bool = False) -> CachedImages:
         """Bring a data set's images into the cache, as far as they are not there, and open it.

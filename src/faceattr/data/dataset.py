@@ -26,7 +26,6 @@ from faceattr.data._relabel import (
 from faceattr.data.index import index_folder, index_utkface, order_columns, utkface_tasks
 from faceattr.data.reader import drawing_path
 from faceattr.data.splits import (
-    DUPLICATES,
     assign_parts,
     check_shares,
     group_codes,
@@ -386,7 +385,6 @@ class Dataset(IndexedImages):
             If a part would be empty, or a column is unknown.
         """
         shares = check_shares({"train": train, "valid": valid, "test": test})
-        tell_given_split(self._table)
         parts = self._parts(list(shares.values()), list(shares), seed, groups, stratify)
         return tuple(self._part(parts == number, name) for number, name in enumerate(shares))
 
@@ -435,9 +433,9 @@ class Dataset(IndexedImages):
     ) -> npt.NDArray[np.int64]:
         check_integer(seed, "seed", low=0)
         columns = list(self._tasks) if stratify is None else stratify
+        tell_given_split(self._table)
         strata = strata_codes(with_middles(self._table, self._tasks), columns)
-        duplicates = self.duplicates() if isinstance(groups, str) and groups == DUPLICATES else None
-        codes = group_codes(self._table, groups, duplicates)
+        codes = group_codes(self._table, groups, self.duplicates)
         parts = assign_parts(self._table["sample_id"], strata, codes, shares, seed)
         require_rows(parts, names, len(np.unique(codes)))
         return parts

@@ -192,24 +192,7 @@ def index_folder(
     refused += [(name, "not in the folder of a class") for name in names if "/" not in name]
     found = sorted({name.partition("/")[0] for name in inside})
     if isinstance(task, str):
-        if len(found) < 2:
-            raise DataError(
-                "fewer than two classes",
-                argument="folder",
-                expected="images in two or more sub-folders, one for each class",
-                found=f"sub-folders with images: {found}",
-                hint="pass task=ClassificationTask(...) to name classes that have no image here",
-            )
-        if {name.casefold() for name in found} <= _PARTS:
-            raise DataError(
-                "the sub-folders are parts of a data set, not classes",
-                argument="folder",
-                rows=found,
-                expected="a sub-folder for each class",
-                found=str(folder),
-                hint="read each part, and join them where one is wanted: "
-                f'Dataset.concat([Dataset.from_folder("{found[0]}", ...), ...])',
-            )
+        _check_class_folders(found, folder)
         task = ClassificationTask(task, tuple(found))
         classes: dict[str, str | None] = {name: name for name in found}
     else:
@@ -225,6 +208,28 @@ def index_folder(
     labels = [classes[name.partition("/")[0]] for name in accepted]
     table[task.name] = pd.Series(labels, dtype="str")
     return Index(table, _reject_table(folder, refused)), task
+
+
+def _check_class_folders(found: Sequence[str], folder: str | Path) -> None:
+    """Raise where sub-folders cannot be taken for classes without being told so."""
+    if len(found) < 2:
+        raise DataError(
+            "fewer than two classes",
+            argument="folder",
+            expected="images in two or more sub-folders, one for each class",
+            found=f"sub-folders with images: {found}",
+            hint="pass task=ClassificationTask(...) to name classes that have no image here",
+        )
+    if {name.casefold() for name in found} <= _PARTS:
+        raise DataError(
+            "the sub-folders are parts of a data set, not classes",
+            argument="folder",
+            rows=found,
+            expected="a sub-folder for each class",
+            found=str(folder),
+            hint="read each part, and join them where one is wanted: "
+            f'Dataset.concat([Dataset.from_folder("{found[0]}", ...), ...])',
+        )
 
 
 def _class_of(folder_name: str, task: ClassificationTask) -> str | None:

@@ -9,7 +9,7 @@ one group.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,9 @@ def check_shares(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: share for name, share in checked.items() if share > 0}
 
 
-def group_codes(table: pd.DataFrame, groups: str | None, duplicates: pd.DataFrame | None) -> Codes:
+def group_codes(
+    table: pd.DataFrame, groups: str | None, duplicates: Callable[[], pd.DataFrame] | None
+) -> Codes:
     """Return the number of the group of each row.
 
     Parameters
@@ -62,8 +64,8 @@ def group_codes(table: pd.DataFrame, groups: str | None, duplicates: pd.DataFram
     groups : str, optional
         A column, in which a missing value is a group of its own; "duplicates"; or None, and every
         row is a group.
-    duplicates : pandas.DataFrame, optional
-        Columns ``sample_id`` and ``group``, needed for "duplicates".
+    duplicates : callable, optional
+        Returns the columns ``sample_id`` and ``group``; called for "duplicates" alone.
 
     Returns
     -------
@@ -71,6 +73,8 @@ def group_codes(table: pd.DataFrame, groups: str | None, duplicates: pd.DataFram
 
     Raises
     ------
+    InvalidTypeError
+        If `groups` is neither text nor None.
     DataError
         If there is no such column.
     """
@@ -84,7 +88,7 @@ def group_codes(table: pd.DataFrame, groups: str | None, duplicates: pd.DataFram
             found=repr(groups)[:120],
         )
     if groups == DUPLICATES and duplicates is not None:
-        found = duplicates.set_index("sample_id")["group"]
+        found = duplicates().set_index("sample_id")["group"]
         labels = table["sample_id"].map(found)
     else:
         _require_column(table, groups, "groups", f"a column, {DUPLICATES!r} or None")

@@ -58,8 +58,9 @@ def check_no_input(
     output: str | Path, inputs: Iterable[str | Path | None], hint: str | None = None
 ) -> None:
     """Raise if what is written would replace what is read."""
-    target = Path(output).resolve()
-    if target in {Path(path).resolve() for path in inputs if path is not None}:
+    target = Path(output).expanduser().resolve()
+    read = (Path(path).expanduser().resolve() for path in inputs if path is not None)
+    if target in set(read):
         raise InvalidArgumentError(
             "one of the files that are read",
             argument="output",

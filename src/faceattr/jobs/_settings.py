@@ -28,7 +28,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         If there is no such file, or it is no TOML; the message tells line and column.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        return tomllib.loads(Path(path).expanduser().read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(
             "the job file cannot be read",

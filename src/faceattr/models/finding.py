@@ -40,7 +40,7 @@ def find_model(name_or_folder: str | Path) -> Path:
             expected="text or a path",
             found=repr(name_or_folder),
         )
-    path = Path(name_or_folder)
+    path = Path(name_or_folder).expanduser()
     name = name_or_folder if isinstance(name_or_folder, str) else None
     bundled = name is not None and name in bundled_models()
     if is_folder(path) and (not bundled or (path / CONFIG_NAME).is_file()):

@@ -72,7 +72,7 @@ class CheckpointFolder:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

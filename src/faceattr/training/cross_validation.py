@@ -113,7 +113,7 @@ def cross_validate(
     pairs = list(dataset.folds(k, seed=chosen.seed, groups=groups))
     for train, _ in pairs:
         check_fit(first, train, None, chosen)
-    kept = None if folder is None else Path(folder)
+    kept = None if folder is None else Path(folder).expanduser()
     samplers = [None if sampler is None else sampler(train) for train, _ in pairs]
     if kept is not None:
         check_columns(dataset.table)

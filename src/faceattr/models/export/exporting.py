@@ -210,7 +210,7 @@ def _write(target: Path, made: _Made, asked: _Asked) -> ExportReport:
 
 
 def _check_path(path: str | Path) -> tuple[Path, str]:
-    target = Path(path)
+    target = Path(path).expanduser()
     kind = _FORMATS.get(target.suffix.lower())
     if kind is None:
         raise InvalidArgumentError(

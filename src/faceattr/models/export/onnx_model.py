@@ -74,7 +74,7 @@ class OnnxModel:
         MissingDependencyError
             Without onnxruntime, which the extra ``onnx`` brings.
         """
-        session = Session.open(Path(path), threads=threads, providers=providers)
+        session = Session.open(Path(path).expanduser(), threads=threads, providers=providers)
         return cls(session, Description.from_metadata(session.metadata, str(path)))
 
     @property
