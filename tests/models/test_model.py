@@ -340,8 +340,9 @@ def test_what_a_model_is_not_made_of(argument):
         ("mean", (0.5, 0.5)),
         ("std", (0.5, 0.0, 0.5)),
         ("std", "abc"),
+        ("std", (58.4, 57.1, 57.4)),
     ],
-    ids=["to 255", "tensor", "two", "zero", "text"],
+    ids=["to 255", "tensor", "two", "zero", "text", "deviation to 255"],
 )
 def test_what_a_backbone_says_of_its_colours(name, value):
     backbone = TinyBackbone()
@@ -351,6 +352,13 @@ def test_what_a_backbone_says_of_its_colours(name, value):
     setattr(backbone, name, np.array([0.1, 0.2, 0.3], dtype=np.float32))
     made = Model(backbone, TASKS, image_size=32)
     np.testing.assert_allclose(getattr(made, name).flatten(), [25.5, 51, 76.5], rtol=1e-6)
+
+
+def test_a_backbone_that_divides_by_256():
+    backbone = TinyBackbone()
+    backbone.std = (256 / 255,) * 3
+    made = Model(backbone, TASKS, image_size=32)
+    np.testing.assert_allclose(made.std.flatten(), [256] * 3, rtol=1e-6)
 
 
 def test_an_image_size_that_the_network_does_not_take():

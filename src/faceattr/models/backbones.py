@@ -205,24 +205,28 @@ def _from_module(module: nn.Module) -> BuiltBackbone:
             expected="a module with an int attribute num_features that returns (N, num_features)",
             found=f"num_features = {features!r}",
         )
-    mean = _three_numbers(getattr(module, "mean", IMAGENET_MEAN), "mean", low_open=False)
-    std = _three_numbers(getattr(module, "std", IMAGENET_STD), "std", low_open=True)
+    mean = _three_numbers(module, "mean", IMAGENET_MEAN)
+    std = _three_numbers(module, "std", IMAGENET_STD)
     return BuiltBackbone(module, None, features, mean, std)
 
 
-def _three_numbers(values: object, name: str, *, low_open: bool) -> tuple[float, float, float]:
+def _three_numbers(
+    module: nn.Module, name: str, default: tuple[float, ...]
+) -> tuple[float, float, float]:
     """Return what a module says of its colours; of a tensor nobody knows who subtracts it."""
-    expected = f"no such attribute, or three numbers {'above 0' if low_open else 'from 0'} to 1"
+    values = getattr(module, name, default)
+    # Some networks divide pixels by 256: a deviation of 256 / 255.
+    least, most = (0.0, 1.0) if name == "mean" else (1e-6, 2.0)
     numbers = list(values) if isinstance(values, tuple | list | np.ndarray) else []
     sound = len(numbers) == 3 and all(
-        isinstance(value, Real) and 0 <= float(value) <= 1 and not (low_open and float(value) == 0)
-        for value in numbers
+        isinstance(value, Real) and least <= float(value) <= most for value in numbers
     )
     if not sound:
+        limits = "from 0 to 1" if name == "mean" else "above 0, to 2"
         raise InvalidArgumentError(
             f"the module's attribute {name!r} is not what images are normalised by",
             argument="backbone",
-            expected=expected,
+            expected=f"no such attribute, or three numbers {limits}",
             found=f"{name} = {values!r}"[:120],
             hint="Model normalises images before the module sees them: as in ImageNet, or by the "
             "module's mean and std, of pixels in 0-1; a module that does so itself needs "
