@@ -125,6 +125,7 @@ def test_utkface_names_can_be_opened(photos: Path) -> None:
         ("split.train=0", "split.train"),
         ("split.valid=0.5", "split.valid"),
         ("split.groups=3", "split.groups"),
+        ("split.column=3", "split.column"),
         ('split.train="most"', "split.train"),
         ("model.backbone=7", "model.backbone"),
         ("model.weights=true", "model.weights"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from faceattr._ranges import with_middles
 from faceattr._validation import check_integer, check_number
-from faceattr.data._core import IndexedImages, Sample
+from faceattr.data._core import Sample
 from faceattr.data._csv import index_csv
+from faceattr.data._dividing import DivisibleImages
 from faceattr.data._fairface import fairface_tasks, index_fairface
 from faceattr.data._relabel import (
     check_datasets,
@@ -25,20 +24,12 @@ from faceattr.data._relabel import (
 )
 from faceattr.data.index import index_folder, index_utkface, order_columns, utkface_tasks
 from faceattr.data.reader import drawing_path
-from faceattr.data.splits import (
-    assign_parts,
-    check_shares,
-    group_codes,
-    require_rows,
-    strata_codes,
-    tell_given_split,
-)
 from faceattr.tasks import ClassificationTask, Task, TaskSet
 
 __all__ = ["Dataset", "Sample"]
 
 
-class Dataset(IndexedImages):
+class Dataset(DivisibleImages):
     """Images and their labels, as a table; nothing is decoded until it is asked for.
 
     A data set does not change: whatever selects, splits or relabels returns a new one.
@@ -342,106 +333,3 @@ class Dataset(IndexedImages):
         joined = join_tables(tables if named is None else with_prefix(tables), tasks)
         rejects = pd.concat([part._rejects for part in parts], ignore_index=True)
         return Dataset._trusted(joined, tasks, rejects)
-
-    def split(
-        self,
-        *,
-        train: float,
-        valid: float = 0.0,
-        test: float = 0.0,
-        seed: int = 0,
-        groups: str | None = "duplicates",
-        stratify: Sequence[str] | None = None,
-    ) -> tuple[Dataset, ...]:
-        """Split into parts that share no group and have alike labels.
-
-        Parameters
-        ----------
-        train, valid, test : float
-            Shares of the images; they sum to 1.
-        seed : int, default 0
-            Same seed, same images, same parts, whatever the order of the rows.
-        groups : str, optional
-            A group is never divided. By default "duplicates": images that are identical or nearly
-            so (see `duplicates`) stay together, without which no test is honest. Or a column, such
-            as one that names persons (rows without a value stand alone), or None.
-        stratify : sequence of str, optional
-            Columns whose joint values every part has in like shares; all tasks by default, none
-            with ``()``. Numbers are cut into ten bins, missing values are a class of their own. A
-            number known as a range counts as the middle of it.
-
-        Returns
-        -------
-        tuple of Dataset
-            The parts with a share above 0, in the order train, valid, test. Their tables have a
-            column ``split`` with the part's name, their rows are in the order of this data set, and
-            their `rejects` are empty.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the shares do not sum to 1.
-        DataError
-            If a part would be empty, or a column is unknown.
-        """
-        shares = check_shares({"train": train, "valid": valid, "test": test})
-        parts = self._parts(list(shares.values()), list(shares), seed, groups, stratify)
-        return tuple(self._part(parts == number, name) for number, name in enumerate(shares))
-
-    def folds(
-        self,
-        k: int,
-        *,
-        seed: int = 0,
-        groups: str | None = "duplicates",
-        stratify: Sequence[str] | None = None,
-    ) -> Iterator[tuple[Dataset, Dataset]]:
-        """Split k times, so that every image is in one test part.
-
-        Parameters
-        ----------
-        k : int
-            Number of folds, at least 2.
-        seed, groups, stratify
-            As for `split`.
-
-        Returns
-        -------
-        iterator of (train, test)
-            Pairs of data sets; the column ``split`` says "train" or "test".
-
-        Raises
-        ------
-        DataError
-            If a fold would be empty, or a column is unknown.
-        """
-        check_integer(k, "k", low=2)
-        names = [f"fold {number}" for number in range(k)]
-        parts = self._parts([1.0 / k] * k, names, seed, groups, stratify)
-        return (
-            (self._part(parts != number, "train"), self._part(parts == number, "test"))
-            for number in range(k)
-        )
-
-    def _parts(
-        self,
-        shares: Sequence[float],
-        names: Sequence[str],
-        seed: int,
-        groups: str | None,
-        stratify: Sequence[str] | None,
-    ) -> npt.NDArray[np.int64]:
-        check_integer(seed, "seed", low=0)
-        columns = list(self._tasks) if stratify is None else stratify
-        tell_given_split(self._table)
-        strata = strata_codes(with_middles(self._table, self._tasks), columns)
-        codes = group_codes(self._table, groups, self.duplicates)
-        parts = assign_parts(self._table["sample_id"], strata, codes, shares, seed)
-        require_rows(parts, names, len(np.unique(codes)))
-        return parts
-
-    def _part(self, mask: npt.NDArray[np.bool_], name: str) -> Dataset:
-        part = self._rows(mask)
-        part._table["split"] = pd.Series(name, index=part._table.index, dtype="str")
-        part._table = order_columns(part._table, self._tasks)
-        return part

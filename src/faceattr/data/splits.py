@@ -230,13 +230,51 @@ def _require_column(table: pd.DataFrame, column: str, argument: str, expected: s
         )
 
 
+def given_parts(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return the name of each row's part, as text.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or it has no value in a row.
+    """
+    _require_column(table, column, "column", "a column that names each row's part")
+    names = table[column]
+    without = names.isna() | (names.astype("str").str.strip() == "")
+    if without.any():
+        raise DataError(
+            "rows are in no part",
+            argument="column",
+            rows=table.loc[without, "sample_id"].tolist(),
+            expected=f"a name in the column {column!r}",
+            hint=f"leave them out with dataset.select(dataset.table[{column!r}].notna())",
+        )
+    return names.astype("str").str.strip()
+
+
+def tell_crossing(table: pd.DataFrame, names: pd.Series, groups: Codes) -> None:
+    """Warn where a group lies in more than one part."""
+    crossing = names.groupby(groups).transform("nunique") > 1
+    if not crossing.any():
+        return
+    ids = table["sample_id"].astype("str")
+    of_first = groups == groups[crossing.to_numpy()][0]
+    shown = (ids + " (" + names + ")")[of_first][~names[of_first].duplicated()]
+    _log.warning(
+        "%d images of %d groups lie in more than one part, such as %s: what is measured on one "
+        "part may be remembered from another; split(...) keeps groups together",
+        int(crossing.sum()),
+        len(np.unique(groups[crossing.to_numpy()])),
+        " and ".join(shown.iloc[:3]),
+    )
+
+
 def tell_given_split(table: pd.DataFrame) -> None:
     """Warn where the images came with a split of their own, such as an official test part."""
     given = table["split"].dropna().unique().tolist() if "split" in table else []
     if len(given) > 1:  # a part that was split before has one value
         _log.warning(
-            "the column 'split' (%s) is not followed but replaced; the given parts are "
-            'dataset.select(dataset.table["split"] == %r) and so on',
+            "the column 'split' (%s) is not followed but replaced; dataset.parts('split') follows "
+            "it, and split.column in a job file",
             ", ".join(map(str, given[:4])),
-            str(given[0]),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from faceattr.exceptions import DataError
 from faceattr.jobs.sections import (
     DataSection,
     EvaluateSection,
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from faceattr.tasks import TaskSet
 
 __all__ = ["build_model", "make_evaluator", "open_bins", "open_dataset", "split_dataset"]
+
+_log = logging.getLogger(__name__)
+
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "val", "validation", "dev"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What parts are called in lists, in small letters, and what they are called here."""
 
 
 def open_dataset(section: DataSection, *, progress: bool = False) -> Dataset:
@@ -52,7 +63,9 @@ def _list_images(section: DataSection, path: str) -> Dataset:
 
 
 def split_dataset(section: SplitSection, dataset: Dataset) -> dict[str, Dataset]:
-    """Return the parts that have a share, by name."""
+    """Return the parts that have images: "train", perhaps "valid", and "test"."""
+    if section.column is not None:
+        return _follow_column(section, dataset)
     parts = dataset.split(
         train=section.train,
         valid=section.valid,
@@ -62,6 +75,38 @@ def split_dataset(section: SplitSection, dataset: Dataset) -> dict[str, Dataset]
     )
     names = ("train", "valid", "test") if section.valid > 0 else ("train", "test")
     return dict(zip(names, parts, strict=True))
+
+
+def _follow_column(section: SplitSection, dataset: Dataset) -> dict[str, Dataset]:
+    """Return the parts that a column names, under the names that they have here."""
+    import pandas as pd
+
+    from faceattr.data.splits import given_parts
+
+    given = given_parts(dataset.table, str(section.column))
+    names = _usual_names(given.unique().tolist(), str(section.column))
+    parts = pd.DataFrame({"sample_id": dataset.table["sample_id"], "split": given.map(names)})
+    found = dataset.with_labels(parts).parts(groups=section.groups)
+    return {name: found[name] for name in ("train", "valid", "test") if name in found}
+
+
+def _usual_names(given: Sequence[str], column: str) -> dict[str, str]:
+    """Return what parts are called here; a sole part beside that of training is the test part."""
+    names = {name: _PARTS.get(name.lower(), "") for name in given}
+    usual = sorted(names.values())
+    if usual not in (["test", "train"], ["train", "valid"], ["test", "train", "valid"]):
+        raise DataError(
+            "these are no parts to train and test on",
+            argument="split.column",
+            expected="train and test, and perhaps valid, each under one name of: "
+            + ", ".join(_PARTS),
+            found=f"column {column!r} with " + ", ".join(map(repr, given)),
+            hint="name the parts so in the list, or let split.train, valid and test deal",
+        )
+    if "test" not in usual:
+        _log.warning("column %r names no test part: its validation part is tested on", column)
+        names = {name: "test" if part == "valid" else part for name, part in names.items()}
+    return names
 
 
 def build_model(section: ModelSection, tasks: TaskSet) -> Model:

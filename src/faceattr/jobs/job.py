@@ -36,7 +36,7 @@ _SECTIONS = {
 }
 _MAY_BE_NOTHING = {
     "data": ("path", "root"),
-    "split": ("groups",),
+    "split": ("groups", "column"),
     "model": ("weights",),
     "sampler": ("by", "max_repeats", "epoch_size", "quality"),
     "train": ("cycle_epochs", "clip_norm"),

@@ -139,6 +139,8 @@ class SplitSection:
     seed : int, default 0
     groups : str, optional, default "duplicates"
         Or a column, or None.
+    column : str, optional
+        Names each image's part, which no share and no seed decides then; see `Dataset.parts`.
     """
 
     train: float = 0.7
@@ -146,6 +148,7 @@ class SplitSection:
     test: float = 0.2
     seed: int = 0
     groups: str | None = "duplicates"
+    column: str | None = None
 
     def check(self) -> None:
         """Raise InvalidArgumentError or InvalidTypeError if a setting cannot be used."""
@@ -158,6 +161,24 @@ class SplitSection:
         check_integer(self.seed, "split.seed", low=0)
         if self.groups is not None:
             check_text(self.groups, "split.groups")
+        if self.column is not None:
+            check_text(self.column, "split.column")
+            self._check_alone()
+
+    def _check_alone(self) -> None:
+        changed = [
+            name
+            for name in ("train", "valid", "test", "seed")
+            if getattr(self, name) != getattr(SplitSection, name)
+        ]
+        if changed:
+            raise InvalidArgumentError(
+                "the parts are those of a column, and given by shares as well",
+                argument=", ".join(f"split.{name}" for name in changed),
+                expected="either split.column, or shares and a seed",
+                found=f"column = {self.column!r} beside them",
+                hint="leave one of both out",
+            )
 
 
 @dataclass(frozen=True)
