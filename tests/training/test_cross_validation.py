@@ -288,6 +288,7 @@ def test_a_factory_that_returns_one_model_twice_is_refused():
         ({"k": 100}, InvalidArgumentError, "k"),
         ({"sampler": 3}, InvalidTypeError, "sampler"),
         ({"groups": "person"}, DataError, "groups"),
+        ({"k": "site"}, DataError, "k"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, error, named):

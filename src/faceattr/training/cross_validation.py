@@ -36,7 +36,7 @@ def cross_validate(
     dataset: Dataset,
     model_factory: Callable[[], Model],
     config: TrainConfig | None = None,
-    k: int = 5,
+    k: int | str = 5,
     *,
     groups: str | None = "duplicates",
     sampler: Callable[[Dataset], Sampler] | None = None,
@@ -58,10 +58,12 @@ def cross_validate(
     config : TrainConfig, optional
         The library's recipe by default. There is no validation part, so what looks at one
         (``restore="best"``, ``schedule="plateau"``, `patience`) is refused.
-    k : int, default 5
-        Folds, at least 2.
+    k : int or str, default 5
+        Folds, at least 2; or the column that names each image's fold, such as the official ones of
+        a data set (see `Dataset.parts`), which are numbered by their names, short ones first.
     groups : str, optional
-        What no fold divides: "duplicates" by default, a column, or None; see `Dataset.split`.
+        What no fold divides: "duplicates" by default, a column, or None; see `Dataset.split`. Of
+        given folds it is told where they do.
     sampler : callable, optional
         Returns the sampler of a training part: ``lambda train: BalancedSampler(train, "age")``.
     folder : path, optional
@@ -110,7 +112,10 @@ def cross_validate(
     """
     chosen = _check(dataset, model_factory, config, sampler, k)
     first = _make_model(model_factory, [])
-    pairs = list(dataset.folds(k, seed=chosen.seed, groups=groups))
+    if isinstance(k, str):
+        pairs = _given_folds(dataset, k, groups)
+    else:
+        pairs = list(dataset.folds(k, seed=chosen.seed, groups=groups))
     for train, _ in pairs:
         check_fit(first, train, None, chosen)
     kept = None if folder is None else Path(folder).expanduser()
@@ -156,7 +161,7 @@ class _Folds:
 
 
 def _check(
-    dataset: Dataset, model_factory: object, config: object, sampler: object, k: int
+    dataset: Dataset, model_factory: object, config: object, sampler: object, k: int | str
 ) -> TrainConfig:
     if not isinstance(dataset, Dataset):
         raise _wrong_type(dataset, "dataset", "a faceattr.Dataset")
@@ -176,7 +181,8 @@ def _check(
             "a function of each fold's training part",
             hint='sampler=lambda train: BalancedSampler(train, by="age")',
         )
-    check_integer(k, "k", low=2, high=max(len(dataset), 2))
+    if not isinstance(k, str):
+        check_integer(k, "k", low=2, high=max(len(dataset), 2))
     if FOLD in dataset.table:
         raise DataError(
             "the data set has a column of that name",
@@ -186,6 +192,25 @@ def _check(
             hint="rename the column",
         )
     return TrainConfig() if config is None else config
+
+
+def _given_folds(
+    dataset: Dataset, column: str, groups: str | None
+) -> list[tuple[Dataset, Dataset]]:
+    """Return a pair of all other images and those of a fold, for each name in a column."""
+    known = dataset.table.columns
+    parts = dataset.parts(column, groups=groups) if column in known else {}
+    if len(parts) < 2:
+        raise DataError(
+            "these are no folds",
+            argument="k",
+            expected="a number, or a column that names two folds or more",
+            found=f"{column!r}, which names {', '.join(map(repr, parts)) or 'none'}",
+            hint=f"the columns are {', '.join(map(repr, known))}",
+        )
+    ids = dataset.table["sample_id"]
+    ordered = [parts[name] for name in sorted(parts, key=lambda name: (len(name), name))]  # 2, 10
+    return [(dataset.select(~ids.isin(part.table["sample_id"])), part) for part in ordered]
 
 
 def _make_model(factory: Callable[[], Model], made: list[Model]) -> Model:
