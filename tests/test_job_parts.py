@@ -43,6 +43,15 @@ def test_a_column_says_who_is_tested(tmp_path: Path) -> None:
     assert "valid_loss" in result.history
 
 
+def test_a_column_named_split_is_one_too(tmp_path: Path) -> None:
+    job = job_of(tmp_path, ["training", "validation", "testing", "training"] * 6)
+    labels = tmp_path / "labels.csv"
+    labels.write_text(labels.read_text(encoding="utf-8").replace("official", "split"), "utf-8")
+    result = run_training(job.changed(["split.column=split"]), progress=False)
+    assert set(result.predictions["split"]) == {"test"}
+    assert len(result.predictions) == 6
+
+
 def test_a_sole_other_part_is_the_test_part(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
