@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceattr._validation import check_output_folder
+from faceattr.exceptions import FaceAttrError
 from faceattr.jobs.predicting import image_paths
 
 if TYPE_CHECKING:
@@ -85,9 +86,22 @@ def run_explanation(
 def _write(found: Explanations, folder: Path) -> None:
     from faceattr.tables import write_table
 
+    for task in _tasks_before(folder / "weights.csv") - set(found.tasks):
+        (folder / f"{task}.png").unlink(missing_ok=True)
     write_table(found.to_frame(), folder / "weights.csv")
     write_table(found.grades(), folder / "grades.csv")
     write_table(found.errors, folder / "errors.csv")
     found.to_html(folder / "explanations.html")
     for task in found.tasks:
         found[:_MOST_DRAWN].plot(task).savefig(folder / f"{task}.png", dpi=110)
+
+
+def _tasks_before(weights: Path) -> set[str]:
+    """Return the tasks of the explanations that are about to be replaced; their pictures go too."""
+    from faceattr.tables import read_table
+
+    try:
+        tasks = set(read_table(weights)["task"].dropna().astype(str))
+    except (FaceAttrError, KeyError):
+        return set()  # none, or no table of ours
+    return {task for task in tasks if Path(task).name == task}
