@@ -95,7 +95,7 @@ class TestReading:
         loaded = {Path(name).resolve() for name in json.loads(run.stdout)}
         counted = {path.resolve() for path in reader.drawing_modules()}
         others = (
-            "_aligning _core _csv _fairface _fingerprints _packs _relabel __init__ cache dataset"
+            "_aligning _core _csv _dividing _fairface _fingerprints _packs _relabel __init__ cache"
         )
         here = Path(reader.__file__).resolve().parent
         others += " dataset duplicates index prints_table reader splits"

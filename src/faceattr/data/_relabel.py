@@ -52,11 +52,11 @@ def relabel(table: pd.DataFrame, labels: pd.DataFrame, tasks: TaskSet) -> pd.Dat
 
 def _lay_over(table: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     values = new.set_index("sample_id")
-    laid = table.copy()
-    named = laid["sample_id"].isin(values.index)
+    laid = dict(table.items())  # a frame that columns are added to one by one becomes slow
+    named = table["sample_id"].isin(values.index)
     for column in values.columns:
-        found = laid["sample_id"].map(values[column])
-        if column not in laid.columns:
+        found = table["sample_id"].map(values[column])
+        if column not in laid:
             laid[column] = found
         elif found.dtype == laid[column].dtype:
             laid[column] = found.where(named, laid[column])
@@ -64,7 +64,7 @@ def _lay_over(table: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
             laid[column] = _without_categories(found).where(
                 named, _without_categories(laid[column])
             )
-    return laid
+    return pd.DataFrame(laid, index=table.index)
 
 
 def _without_categories(column: pd.Series) -> pd.Series:
