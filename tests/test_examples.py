@@ -276,59 +276,96 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
     assert (tmp_path / "results" / "utkface-split-seed0.csv").is_file()
 
 
-def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
-    from faceattr import Model, TrainConfig
-    from faceattr.tables import read_table
+def rough_look(chips):
+    """Describe faces by 128 mean colours, as if a network had."""
+    shape = (len(chips), 6, 25, 6, 25, 3)
+    means = np.stack(chips).reshape(shape).mean((2, 4)).reshape(len(chips), 108)
+    return np.concatenate([means, means[:, :20] ** 2], axis=1)
 
-    data = write_chips(tmp_path / "UTKFace", 60)
-    example = load("reproduce_utkface", monkeypatch)
-    for name, sides in (("TEACHER", (32, 40)), ("STUDENT", (32, 48))):
+
+def load_recipe(monkeypatch):
+    load("face_hints", monkeypatch)
+    return load("reproduce_utkface", monkeypatch)
+
+
+def small_recipe(folder, monkeypatch):
+    """Return the recipe, its command for small drawings, and these."""
+    from faceattr import TrainConfig
+
+    data = write_chips(folder / "UTKFace", 60)
+    example = load_recipe(monkeypatch)
+    for name, sides in (("TEACHER", (32, 40)), ("STUDENT", (32, 48)), ("HINTED", (56,))):
         laps = [example.Lap(side, TrainConfig(epochs=1)) for side in sides]
         monkeypatch.setattr(example, name, laps)
-    arguments = example.parse_arguments(["--data", str(data), "--output", str(tmp_path / "run")])
+    given = ["--data", str(data), "--output", str(folder / "run"), "--face-network", "file"]
+    arguments = example.parse_arguments(given)
     arguments.weights = arguments.teacher_weights = None
+    monkeypatch.setattr(example, "face_network", lambda file: rough_look)
     monkeypatch.setattr(example, "parse_arguments", lambda given: arguments)
+    return example, arguments, Dataset.from_utkface(data)
+
+
+def count_laps(printed):
+    return [printed.count(f"at {side} pixels") for side in (32, 40, 48, 56)]
+
+
+def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
+    from faceattr.tables import read_table
+
+    example, _, faces = small_recipe(tmp_path, monkeypatch)
     example.main()
     first = capsys.readouterr().out
-    assert [first.count(f"at {side} pixels") for side in (32, 40, 48)] == [3, 2, 1]
+    assert count_laps(first) == [3, 2, 1, 1]
     table = read_table(tmp_path / "run" / "student-0-seed-0" / "predictions.csv")
-    faces = Dataset.from_utkface(data)
-    run = example.Run(faces, example.make_folds(faces), None, None, tmp_path)
+    run = example.Run(faces, example.make_folds(faces), None, None, rough_look, tmp_path)
     seen = set(run.without(0).table["sample_id"])
     assert set(table["sample_id"]) ^ seen == set(faces.table["sample_id"])
     example.main()  # all is finished
     again = capsys.readouterr().out
-    assert "pixels" not in again
+    assert not {"pixels", "described"} & set(again.split())
     assert again in first
     assert f"| 0 | 0 | {len(table)} |" in again
+
+
+def test_reproduce_utkface_trains_on_everything(tmp_path, monkeypatch, capsys):
+    from faceattr import Model
+
+    example, arguments, faces = small_recipe(tmp_path, monkeypatch)
     arguments.everything = True
     example.main()
-    last = capsys.readouterr().out
-    assert [last.count(f"at {side} pixels") for side in (32, 40, 48)] == [3, 2, 1]
-    assert f"{len(faces)} images at 48 pixels" in last
-    model = Model.from_pretrained(tmp_path / "run" / "student-of-all-seed-0" / "shipped")
-    kept = (model.head_kinds["age"], model.image_size, model.head("age").level)
-    assert kept == ("median", 48, pytest.approx(example.LEVEL))
+    printed = capsys.readouterr().out
+    assert count_laps(printed) == [5, 4, 1, 1]
+    assert f"{len(faces)} images at 56 pixels" in printed
+    folder = tmp_path / "run" / "student-of-all-seed-0"
+    shipped, hinted = (Model.from_pretrained(folder / name) for name in ("shipped", "model"))
+    kept = (shipped.head_kinds["age"], shipped.image_size, shipped.head("age").level)
+    assert kept == ("median", 56, pytest.approx(example.LEVEL))
+    assert list(shipped.tasks) == ["age", "gender"]
+    assert list(hinted.tasks) == ["age", "gender", *example.HINTS]
+    images = np.stack([faces.read(row) for row in range(3)])
+    genders = [some.predict(images)["gender_prob_male"].tolist() for some in (hinted, shipped)]
+    assert genders[0] == pytest.approx(genders[1])
 
 
 def test_reproduce_utkface_keeps_a_record_of_every_lap(tmp_path, monkeypatch):
     from faceattr import Model, TrainConfig
 
-    example = load("reproduce_utkface", monkeypatch)
+    example = load_recipe(monkeypatch)
     faces = Dataset.synthetic(40, size=32)
     model = Model(tasks=faces.tasks, weights=None, image_size=32)
     laps = [example.Lap(side, TrainConfig(epochs=1)) for side in (32, 48)]
-    example.train(model, faces, laps, seed=3, folder=tmp_path)
-    info = Model.from_pretrained(tmp_path / "model").info
+    trained = example.train(model, faces, laps, seed=3, folder=tmp_path / "first")
+    example.train(trained, faces, laps[:1], seed=7, folder=tmp_path / "second")
+    info = Model.from_pretrained(tmp_path / "second" / "model").info
     records = [*info["earlier_training"], info["training"]]
-    assert [record["config"]["seed"] for record in records] == [3, 103]
-    assert info["earlier_training"][0]["image_size"] == 32
+    assert [record["config"]["seed"] for record in records] == [3, 103, 7]
+    assert [record["image_size"] for record in info["earlier_training"]] == [32, 48]
 
 
 def test_reproduce_utkface_predicts_mirror_images_too(monkeypatch):
     from faceattr import Model
 
-    example = load("reproduce_utkface", monkeypatch)
+    example = load_recipe(monkeypatch)
     faces = Dataset.synthetic(4, size=32)
     backbone = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8))
     backbone.num_features = 8
@@ -342,17 +379,55 @@ def test_reproduce_utkface_predicts_mirror_images_too(monkeypatch):
 
 
 def test_reproduce_utkface_has_two_teachers_for_each_fold(monkeypatch):
-    example = load("reproduce_utkface", monkeypatch)
+    example = load_recipe(monkeypatch)
     left_out = [fold for pair in example.RING for fold in pair]
     assert sorted(left_out) == sorted([*range(example.FOLDS)] * 2)
     faces = Dataset.synthetic(40, size=32)
-    run = example.Run(faces, example.make_folds(faces), None, None, Path())
+    run = example.Run(faces, example.make_folds(faces), None, None, rough_look, Path())
     known = {pair: set(run.without(*pair).table["sample_id"]) for pair in example.RING}
     for fold in range(example.FOLDS):
         seen = set(run.without(fold).table["sample_id"])
         assert sum(ids < seen for ids in known.values()) == 2
     for sample in faces.table["sample_id"]:
         assert sum(sample in known[pair] for pair in example.OF_ALL) in (2, 3)
+
+
+def test_face_hints_describe_both_ways(monkeypatch):
+    hints = load("face_hints", monkeypatch)
+    faces = Dataset.synthetic(hints.BATCH + 2, size=40)
+    asked = []
+
+    def look(chips):
+        asked.extend(chips)
+        return rough_look(chips)
+
+    table = hints.describe(faces, look)
+    assert table["sample_id"].tolist() == faces.table["sample_id"].tolist()
+    assert {(chip.shape, chip.dtype) for chip in asked} == {((150, 150, 3), np.dtype(np.uint8))}
+    last = hints.small(faces.read(len(faces) - 1))
+    expected = (rough_look([last]) + rough_look([last[:, ::-1]]))[0] / 2
+    np.testing.assert_allclose(table.iloc[-1, 1:].astype(float), expected)
+
+
+def test_face_hints_tell_what_is_labelled_and_little_else(monkeypatch):
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+
+    hints = load("face_hints", monkeypatch)
+    faces = Dataset.synthetic(600, size=32, seed=1)
+    rng = np.random.default_rng(0)
+    told = hints.looks(faces.table)[:, :2] + rng.normal(scale=0.1, size=(600, 2))
+    numbers = np.concatenate([told, rng.normal(size=(600, 40))], axis=1)
+    table = pd.DataFrame(numbers).assign(sample_id=faces.table["sample_id"])
+    rows = np.arange(600) % 4 > 0
+    hinted = hints.with_hints(faces.select(rows), table.sample(frac=1, random_state=0))
+    assert list(hinted.tasks) == [*faces.tasks, *hints.HINTS]
+    values = hinted.table[hints.HINTS].to_numpy()
+    np.testing.assert_allclose(values.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(values.std(0), 1, rtol=1e-6)
+    shares = [LinearRegression().fit(values, y).score(values, y) for y in numbers[rows].T]
+    assert min(shares[:2]) > 0.9
+    assert np.mean(shares[2:]) < 0.3
 
 
 def test_search_optuna(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,109 @@
+"""Hints for a training: what a face recognition network can tell of ages and genders.
+
+Used by `reproduce_utkface.py`. dlib's network (King 2017) has learned from some three million
+photographs to tell persons apart, and describes a face by 128 numbers. Features that are of use for
+that are of use for age and gender, too, which it was never told. As tasks beside its own they help
+a small network to find such features; the tasks are dropped after the training.
+
+The 128 numbers say who it is. So they are not the tasks: eight sums of them are, the ones that
+partial least squares finds to go with age groups and genders of the training images. The table of
+descriptions is biometric data about the people in the pictures: keep it as you keep those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from faceattr import Dataset, RegressionTask
+
+HINTS = [f"hint_{place}" for place in range(1, 9)]
+SIDE = 150
+"""Pixels; what dlib's network wants."""
+BATCH = 64
+AGES = [0, 3, 10, 18, 26, 36, 50, 65, 200]
+
+Chips = list[npt.NDArray[np.uint8]]
+Describe = Callable[[Chips], npt.ArrayLike]
+"""From RGB images of 150 x 150 pixels to one row of numbers each."""
+
+
+def face_network(path: Path) -> Describe:
+    """Return dlib's face recognition network, from its file of weights."""
+    import dlib  # pip install dlib-bin, which is dlib without a compiler
+
+    network: Any = dlib.face_recognition_model_v1(str(path))
+    return lambda chips: np.array(network.compute_face_descriptor(chips))
+
+
+def describe(faces: Dataset, network: Describe) -> pd.DataFrame:
+    """Return a table with the description of each image, averaged with its mirror image's.
+
+    Parameters
+    ----------
+    faces : Dataset
+    network : callable
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``sample_id``, and a column a number.
+    """
+    parts = []
+    for start in range(0, len(faces), BATCH):
+        rows = range(start, min(start + BATCH, len(faces)))
+        chips = [small(faces.read(row)) for row in rows]
+        mirrored = [np.ascontiguousarray(chip[:, ::-1]) for chip in chips]
+        parts.append((np.asarray(network(chips)) + np.asarray(network(mirrored))) / 2)
+        print(f"described {rows.stop:,} of {len(faces):,} faces", end="\r", flush=True)
+    print()
+    numbers = np.concatenate(parts)
+    table = pd.DataFrame(numbers, columns=[f"number_{place}" for place in range(numbers.shape[1])])
+    table.insert(0, "sample_id", faces.table["sample_id"].to_numpy())
+    return table
+
+
+def small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the image at the size that the network wants."""
+    return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(
+        np.uint8, copy=False
+    )
+
+
+def with_hints(known: Dataset, descriptions: pd.DataFrame) -> Dataset:
+    """Return the images with eight more tasks, ``hint_1`` to ``hint_8``, in standard deviations.
+
+    Parameters
+    ----------
+    known : Dataset
+        Training images, with the tasks age and gender. Labels of no others are looked at.
+    descriptions : pandas.DataFrame
+        What `describe` returns, of these images at least.
+
+    Returns
+    -------
+    Dataset
+    """
+    from sklearn.cross_decomposition import PLSRegression
+
+    ids = known.table["sample_id"]
+    numbers = descriptions.set_index("sample_id").loc[ids].to_numpy(float)
+    squares = PLSRegression(n_components=len(HINTS), max_iter=2000)
+    sums = squares.fit(numbers, looks(known.table)).transform(numbers)
+    table = pd.DataFrame((sums - sums.mean(0)) / sums.std(0), columns=HINTS)
+    tasks = [RegressionTask(name, unit="standard deviations") for name in HINTS]
+    return known.with_labels(table.assign(sample_id=ids.to_numpy()), tasks=tasks)
+
+
+def looks(table: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return what the hints are to go with: gender, log of age, age groups, those of men alone."""
+    male = (table["gender"] == "male").to_numpy(float)
+    ages = table["age"].to_numpy(float)
+    groups = pd.get_dummies(pd.cut(ages, AGES, right=False)).to_numpy(float)
+    return np.column_stack([male, np.log(ages + 5), groups, groups * male[:, None]])
