@@ -78,7 +78,8 @@ errors by. The people in the pictures were not asked."""
 RIGHTS = """\
 UTKFace is for non-commercial research only, and so are these weights: see LICENSE.txt beside them.
 The code of faceattr is MIT. The training started from torchvision's ImageNet weights (BSD-3), its
-teachers from those of EfficientNet-Lite0 (Apache-2.0)."""
+teachers from those of EfficientNet-Lite0 (Apache-2.0); hints came from the weights of dlib's face
+recognition network (CC0)."""
 
 
 def main() -> None:
