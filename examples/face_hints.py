@@ -36,8 +36,14 @@ Describe = Callable[[Chips], npt.ArrayLike]
 
 def face_network(path: Path) -> Describe:
     """Return dlib's face recognition network, from its file of weights."""
-    import dlib  # pip install dlib-bin, which is dlib without a compiler
-
+    if not path.is_file():
+        raise SystemExit(f"{path} is no file; docs/pretrained.md says where dlib's weights are")
+    try:
+        import dlib
+    except ModuleNotFoundError as error:
+        raise SystemExit(
+            "dlib is missing: pip install dlib-bin, which needs no compiler"
+        ) from error
     network: Any = dlib.face_recognition_model_v1(str(path))
     return lambda chips: np.array(network.compute_face_descriptor(chips))
 

@@ -409,6 +409,16 @@ def test_face_hints_describe_both_ways(monkeypatch):
     np.testing.assert_allclose(table.iloc[-1, 1:].astype(float), expected)
 
 
+def test_face_hints_say_what_is_missing(tmp_path, monkeypatch):
+    hints = load("face_hints", monkeypatch)
+    with pytest.raises(SystemExit, match=r"faces\.dat is no file; docs/pretrained\.md"):
+        hints.face_network(tmp_path / "faces.dat")
+    (tmp_path / "faces.dat").touch()
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(SystemExit, match="pip install dlib-bin"):
+        hints.face_network(tmp_path / "faces.dat")
+
+
 def test_face_hints_tell_what_is_labelled_and_little_else(monkeypatch):
     import pandas as pd
     from sklearn.linear_model import LinearRegression
