@@ -23,11 +23,15 @@ import pandas as pd
 
 from faceattr import Dataset, RegressionTask
 
-HINTS = [f"hint_{place}" for place in range(1, 9)]
 SIDE = 150
 """Pixels; what dlib's network wants."""
 BATCH = 64
 AGES = [0, 3, 10, 18, 26, 36, 50, 65, 200]
+HINTS = {
+    f"hint_{place}": RegressionTask(f"hint_{place}", unit="standard deviations")
+    for place in range(1, 9)
+}
+"""The tasks by their names."""
 
 Chips = list[npt.NDArray[np.uint8]]
 Describe = Callable[[Chips], npt.ArrayLike]
@@ -82,34 +86,39 @@ def small(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     )
 
 
-def with_hints(known: Dataset, descriptions: pd.DataFrame) -> Dataset:
-    """Return the images with eight more tasks, ``hint_1`` to ``hint_8``, in standard deviations.
+def make_hints(known: Dataset, descriptions: pd.DataFrame) -> pd.DataFrame:
+    """Return the eight hints for each image, in standard deviations.
 
     Parameters
     ----------
     known : Dataset
-        Training images, with the tasks age and gender. Labels of no others are looked at.
+        Training images, with the tasks age and gender. Labels of no others are looked at; those
+        with a label missing get hints too.
     descriptions : pandas.DataFrame
         What `describe` returns, of these images at least.
 
     Returns
     -------
-    Dataset
+    pandas.DataFrame
+        ``sample_id`` and ``hint_1`` to ``hint_8``, the columns of `HINTS`.
     """
     from sklearn.cross_decomposition import PLSRegression
 
     ids = known.table["sample_id"]
     numbers = descriptions.set_index("sample_id").loc[ids].to_numpy(float)
+    labelled = known.table[["age", "gender"]].notna().all(axis=1).to_numpy()
     squares = PLSRegression(n_components=len(HINTS), max_iter=2000)
-    sums = squares.fit(numbers, looks(known.table)).transform(numbers)
-    table = pd.DataFrame((sums - sums.mean(0)) / sums.std(0), columns=HINTS)
-    tasks = [RegressionTask(name, unit="standard deviations") for name in HINTS]
-    return known.with_labels(table.assign(sample_id=ids.to_numpy()), tasks=tasks)
+    squares.fit(numbers[labelled], looks(known.table[labelled]))
+    sums = squares.transform(numbers)
+    table = pd.DataFrame((sums - sums.mean(0)) / sums.std(0), columns=list(HINTS))
+    table.insert(0, "sample_id", ids.to_numpy())
+    return table
 
 
 def looks(table: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return what the hints are to go with: gender, log of age, age groups, those of men alone."""
+    """Return what the hints are to go with: gender, age, age groups, and those of men alone."""
     male = (table["gender"] == "male").to_numpy(float)
     ages = table["age"].to_numpy(float)
     groups = pd.get_dummies(pd.cut(ages, AGES, right=False)).to_numpy(float)
-    return np.column_stack([male, np.log(ages + 5), groups, groups * male[:, None]])
+    growth = np.log(ages + 5)  # a year changes a child more than it changes an adult
+    return np.column_stack([male, growth, groups, groups * male[:, None]])

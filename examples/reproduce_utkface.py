@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from face_hints import HINTS, Describe, describe, face_network, with_hints
+from face_hints import HINTS, Describe, describe, face_network, make_hints
 
 from faceattr import BinnedEvaluator, Dataset, Model, TaskSet, TrainConfig, Trainer
 from faceattr.evaluation import average_predictions
@@ -174,11 +174,18 @@ class Run:
         start = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
         settled = known.with_labels(known.audit().group_labels())
         teacher = average_predictions(told)
+        hinted = self.with_hints(settled, folder)
         plain = train(start, settled, STUDENT, seed=seed, folder=folder / "plain", teacher=teacher)
-        hinted = with_hints(settled, self.descriptions())
         model = copy(plain, Model(tasks=hinted.tasks, weights=None, seed=seed))
         model = train(model, hinted, HINTED, seed=HINT_SEED + seed, folder=folder, teacher=teacher)
         return by_quantile(model, self.faces.tasks)
+
+    def with_hints(self, known: Dataset, folder: Path) -> Dataset:
+        """Return the images with hints as further tasks."""
+        path = folder / "hints.csv"
+        if not path.exists():  # fitted again, a last digit might differ, and no lap be gone on with
+            write_table(make_hints(known, self.descriptions()), path)
+        return known.with_labels(read_table(path), tasks=HINTS.values())
 
     def descriptions(self) -> pd.DataFrame:
         """Return what the network that knows faces says of all images, asked once."""
