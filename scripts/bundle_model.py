@@ -1,6 +1,6 @@
 """Make the folder of a bundled model from a trained one: half precision, calibration, card.
 
-    python scripts/bundle_model.py run/student-of-all-seed-0/shipped --data UTKFace/ \\
+    python scripts/bundle_model.py run/student-of-all-seed-0/hinted/shipped --data UTKFace/ \\
         --predictions out-of-fold.csv --quality quality.csv \\
         --measured "Fold 0, by a network that has not seen it, seed 0."
 
@@ -248,8 +248,16 @@ def training_text(model: Model) -> str:
 def lap_text(record: dict[str, Any]) -> str:
     names = ["batch_size", "lr", "weight_decay", "augment", "teacher_weight", "seed"]
     config = record["config"]
-    settings = ", ".join(f"{name} {config[name]}" for name in names if name in config)
+    settings = ", ".join(f"{name} {setting(config[name])}" for name in names if name in config)
     return f"{record['epochs']} epochs at {record['image_size']} pixels ({settings})"
+
+
+def setting(value: object) -> str:
+    """Return a setting in words; of a policy of augmentation what it does."""
+    if not isinstance(value, dict):
+        return str(value)
+    shown = [name for name, one in value.items() if one and value.get(name.split("_")[0], one)]
+    return " and ".join(f"{name} {value[name]}" for name in shown) or "none"
 
 
 def age_text(model: Model) -> str:

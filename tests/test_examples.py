@@ -316,7 +316,7 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     example.main()
     first = capsys.readouterr().out
     assert count_laps(first) == [3, 2, 1, 1]
-    table = read_table(tmp_path / "run" / "student-0-seed-0" / "predictions.csv")
+    table = read_table(tmp_path / "run" / "student-0-seed-0" / "hinted" / "predictions.csv")
     run = example.Run(faces, example.make_folds(faces), None, None, rough_look, tmp_path)
     seen = set(run.without(0).table["sample_id"])
     assert set(table["sample_id"]) ^ seen == set(faces.table["sample_id"])
@@ -325,6 +325,25 @@ def test_reproduce_utkface(tmp_path, monkeypatch, capsys):
     assert not {"pixels", "described"} & set(again.split())
     assert again in first
     assert f"| 0 | 0 | {len(table)} |" in again
+
+
+def test_reproduce_utkface_goes_on(tmp_path, monkeypatch, capsys):
+    from faceattr.tables import read_table
+
+    example, _, _ = small_recipe(tmp_path, monkeypatch)
+    example.main()
+    folder = tmp_path / "run" / "student-0-seed-0"
+    first = read_table(folder / "hinted" / "predictions.csv")
+    for gone, laps in (([], [0, 0, 0, 0]), (["hinted/history.csv"], [0, 0, 0, 1])):
+        capsys.readouterr()
+        for name in ("hinted/predictions.csv", *gone):
+            (folder / name).unlink()
+        example.main()
+        printed = capsys.readouterr().out
+        assert count_laps(printed) == laps
+        assert "described" not in printed
+        again = read_table(folder / "hinted" / "predictions.csv")
+        np.testing.assert_allclose(again["age_pred"], first["age_pred"], atol=1e-4)
 
 
 def test_reproduce_utkface_trains_on_everything(tmp_path, monkeypatch, capsys):
@@ -336,7 +355,7 @@ def test_reproduce_utkface_trains_on_everything(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert count_laps(printed) == [5, 4, 1, 1]
     assert f"{len(faces)} images at 56 pixels" in printed
-    folder = tmp_path / "run" / "student-of-all-seed-0"
+    folder = tmp_path / "run" / "student-of-all-seed-0" / "hinted"
     shipped, hinted = (Model.from_pretrained(folder / name) for name in ("shipped", "model"))
     kept = (shipped.head_kinds["age"], shipped.image_size, shipped.head("age").level)
     assert kept == ("median", 56, pytest.approx(example.LEVEL))

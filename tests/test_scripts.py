@@ -13,9 +13,10 @@ import pytest
 
 from bundled_checks import check_figures, check_images, tell_apart
 from chip_samples import write_chips
-from faceattr import Dataset, Model, QualityFilter
+from faceattr import Dataset, Model, QualityFilter, TrainConfig
 from faceattr.models import bundled
 from faceattr.tables import write_table
+from faceattr.training import AugmentPolicy
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 TASKS = Dataset.synthetic(1, size=32).tasks
@@ -92,6 +93,17 @@ def test_the_card_tells_of_every_lap_and_of_the_quantile(bundle):
     assert "1,200 images, 5 epochs at 32 pixels (lr 0.002, seed 7); then 3 epochs at 48" in text
     plain = Model(tasks=TASKS, heads={"age": "distribution"}, weights=None, image_size=48)
     assert "is the mean" in bundle.age_text(plain)
+
+
+def test_the_card_tells_what_a_policy_does(bundle):
+    kinds = [
+        ("strong", "strong"),
+        (AugmentPolicy(flip=0.5), "flip 0.5"),
+        (AugmentPolicy(rotation=8.0, erase=0.1), "rotation 8.0 and erase 0.1 and erase_area 0.2"),
+        (AugmentPolicy(), "none"),
+    ]
+    for augment, words in kinds:
+        assert bundle.setting(TrainConfig(augment=augment).to_dict()["augment"]) == words
 
 
 def test_figures_that_are_not_those_of_the_file_are_found(bundle, made, monkeypatch):
