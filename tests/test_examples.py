@@ -346,6 +346,36 @@ def test_reproduce_utkface_goes_on(tmp_path, monkeypatch, capsys):
         np.testing.assert_allclose(again["age_pred"], first["age_pred"], atol=1e-4)
 
 
+def test_face_features(tmp_path, monkeypatch, capsys):
+    example, _, faces = small_recipe(tmp_path, monkeypatch)
+    example.main()
+    measure = load("face_features", monkeypatch)
+    run = ["--data", str(tmp_path / "UTKFace"), "--run", str(tmp_path / "run")]
+    arguments = measure.parse_arguments(run)
+    arguments.weights = None
+    monkeypatch.setattr(measure, "parse_arguments", lambda given: arguments)
+    capsys.readouterr()
+    measure.main()
+    printed = capsys.readouterr().out
+    assert f"{len(example.make_folds(faces)[0])} images; labels explain" in printed
+    assert [printed.count(name) for name in ("| ImageNet", "| student ")] == [1, 2]
+
+
+def test_face_features_tell_what_they_hold(monkeypatch):
+    load_recipe(monkeypatch)
+    measure = load("face_features", monkeypatch)
+    faces = Dataset.synthetic(300, size=32, seed=2)
+    table = faces.table.assign(race="a")
+    rng = np.random.default_rng(0)
+    who, labels = rng.normal(size=(300, 6)), measure.looks(table)
+    numbers = who + 2 * labels[:, :1]
+    rest, explained = measure.beside_labels(numbers, table)
+    assert explained == pytest.approx(0.5, abs=0.1)  # a deviation of 1 beside one of 2 x 0.5
+    assert measure.told(np.float32(who), rest) > 0.9
+    assert measure.told(np.float32(who[:, :3]), rest) == pytest.approx(0.5, abs=0.1)
+    assert measure.told(np.float32(labels), rest) < 0.1
+
+
 def test_reproduce_utkface_trains_on_everything(tmp_path, monkeypatch, capsys):
     from faceattr import Model
 
