@@ -256,6 +256,7 @@ def setting(value: object) -> str:
     """Return a setting in words; of a policy of augmentation what it does."""
     if not isinstance(value, dict):
         return str(value)
+    # erase_area does nothing where nothing is erased
     shown = [name for name, one in value.items() if one and value.get(name.split("_")[0], one)]
     return " and ".join(f"{name} {value[name]}" for name in shown) or "none"
 

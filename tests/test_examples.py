@@ -277,7 +277,7 @@ def test_train_utkface(recipe, tmp_path, monkeypatch):
 
 
 def rough_look(chips):
-    """Describe faces by 128 mean colours, as if a network had."""
+    """Describe faces by 128 numbers made of mean colours, as if a network had."""
     shape = (len(chips), 6, 25, 6, 25, 3)
     means = np.stack(chips).reshape(shape).mean((2, 4)).reshape(len(chips), 108)
     return np.concatenate([means, means[:, :20] ** 2], axis=1)
